@@ -37,7 +37,7 @@ pub use cookie_prefix::CookiePrefix;
 pub use error::IssuerError;
 pub use jwks::JwksSettings;
 pub use keys::KeySettings;
-pub(crate) use preset::{GITHUB_ACTIONS, GITHUB_OWNERS};
+pub(crate) use preset::{GITHUB_ACTIONS, GITHUB_OWNERS, GOOGLE, GOOGLE_PEOPLE};
 
 /// The settings of an issuer: the file's keys, checked, with presets and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -8,6 +8,7 @@ mod people;
 mod proxies;
 mod workloads;
 
+pub(crate) use people::{GOOGLE, GOOGLE_PEOPLE};
 pub(crate) use workloads::{GITHUB_ACTIONS, GITHUB_OWNERS};
 
 /// Every parameter that is set.

@@ -111,6 +111,7 @@ fn aliases_make_one_user_and_stand_back_when_a_preset_knows_them() {
         let mut claims = fixture::claims();
         claims["iss"] = json!(iss);
         claims["aud"] = json!("client");
+        claims["azp"] = json!("client");
         let token = signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims);
         verify(&token, issuers, NOW).unwrap()
     };

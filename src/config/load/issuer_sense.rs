@@ -4,7 +4,8 @@
 use super::{claim_values, cookies, key_age};
 use crate::diagnostic::Diagnostic;
 use crate::issuer::{
-    GITHUB_ACTIONS, GITHUB_OWNERS, IssuerSettings, TENANT_PLACEHOLDER, is_for_many_tenants,
+    GITHUB_ACTIONS, GITHUB_OWNERS, GOOGLE, GOOGLE_PEOPLE, IssuerSettings, TENANT_PLACEHOLDER,
+    is_for_many_tenants,
 };
 
 /// Checks the issuer at the path `issuer_at`.
@@ -100,15 +101,25 @@ fn shared(path: &str, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
             "set `aud` (or `azp`) to what the provider writes into tokens for your application";
         found.push(Diagnostic::warning(path, message).hint(hint));
     }
-    let says_whose = issuer.required_claims.iter().any(|required| {
-        GITHUB_OWNERS.contains(&required.name.as_str()) && !required.values.is_empty()
-    });
-    if issuer.iss == GITHUB_ACTIONS && !says_whose {
+    if issuer.iss == GITHUB_ACTIONS && !requires_value_of(issuer, &GITHUB_OWNERS) {
         let message = "every workflow on GitHub can get a token with any audience";
         let hint =
             "set `required_claims` with whose are accepted, such as `repository_owner: acme`";
         found.push(Diagnostic::warning(path, message).hint(hint));
     }
+    let says_who = !issuer.azp.is_empty() || requires_value_of(issuer, &GOOGLE_PEOPLE);
+    if GOOGLE.contains(&issuer.iss.as_str()) && names_application(issuer) && !says_who {
+        let message = "every service account of Google, which anybody can have, gets tokens with any audience";
+        let hint = "set `azp` to the ids of the OAuth clients by which people sign in, or `required_claims` \
+                    such as `hd: acme.example`";
+        found.push(Diagnostic::warning(path, message).hint(hint));
+    }
+}
+
+/// Whether tokens must have certain values of one of these claims.
+fn requires_value_of(issuer: &IssuerSettings, names: &[&str]) -> bool {
+    let mut required = issuer.required_claims.iter();
+    required.any(|claim| names.contains(&claim.name.as_str()) && !claim.values.is_empty())
 }
 
 /// Whether tokens must be for, or come through, an application that the issuer's settings name.
@@ -123,8 +134,8 @@ fn names_application(issuer: &IssuerSettings) -> bool {
 
 /// What all applications have as `iss` that use Google, Apple or Google's Identity-Aware Proxy.
 const SHARED: [&str; 4] = [
-    "https://accounts.google.com",
-    "accounts.google.com",
+    GOOGLE[0],
+    GOOGLE[1],
     "https://appleid.apple.com",
     "https://cloud.google.com/iap",
 ];

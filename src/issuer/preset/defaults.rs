@@ -55,6 +55,16 @@ pub(super) fn audience_given(raw: &RawIssuer) -> Result<(), IssuerError> {
     }
 }
 
+/// Whether the file says which values one of these claims must have.
+pub(super) fn requires_value_of(raw: &RawIssuer, names: &[&str]) -> bool {
+    match &raw.required_claims {
+        Some(RawClaims::Values(values)) => values
+            .iter()
+            .any(|(name, value)| names.contains(&name.as_str()) && !value.is_null()),
+        _ => false,
+    }
+}
+
 /// A claim that its tokens must have, in addition to those that the file requires. Only values of this
 /// claim that the file accepts itself take precedence: a name alone would accept the provider's other
 /// kinds of tokens.

@@ -7,8 +7,8 @@ use url::Url;
 use uuid::Uuid;
 
 use super::defaults::{
-    algorithms, aliases, audience_given, cookie, host, iss, keys, label, required_claim, server,
-    types, verified_by, word,
+    algorithms, aliases, audience_given, cookie, host, iss, keys, label, required_claim,
+    requires_value_of, server, types, verified_by, word,
 };
 use crate::issuer::error::IssuerError;
 use crate::issuer::raw::{OneOrMany, RawIssuer};
@@ -225,12 +225,18 @@ pub(super) fn authentik(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     Ok(())
 }
 
-/// All OAuth clients of Google have the same issuer and keys, so the audience is required.
+/// All OAuth clients of Google have the same issuer and keys, so the audience is required. Service accounts,
+/// which anybody can have, get tokens for any audience that they ask for, and are the authorized party in
+/// these. So a token has to come by the client that it is for, unless the file says more of whose it is.
 pub(super) fn google(raw: &mut RawIssuer) -> Result<(), IssuerError> {
-    iss(raw, "https://accounts.google.com".to_owned());
-    aliases(raw, vec!["accounts.google.com".to_owned()]);
+    let [https, bare] = GOOGLE;
+    iss(raw, https.to_owned());
+    aliases(raw, vec![bare.to_owned()]);
     keys(raw, "https://www.googleapis.com/oauth2/v3/certs".to_owned());
     audience_given(raw)?;
+    if raw.azp.is_none() && !requires_value_of(raw, &GOOGLE_PEOPLE) {
+        raw.azp = raw.aud.clone();
+    }
     algorithms(raw, &[Algorithm::RS256]);
     Ok(())
 }
@@ -263,6 +269,10 @@ pub(super) fn ory(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     Ok(())
 }
 
+/// The spellings of the `iss` of all tokens of Google.
+pub(crate) const GOOGLE: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
+/// The claims that tell a person's token from those of other people's service accounts.
+pub(crate) const GOOGLE_PEOPLE: [&str; 4] = ["azp", "email", "hd", "sub"];
 const ENTRA: &str = "https://login.microsoftonline.com";
 /// Of tokens of version 1.0.
 const ENTRA_V1: &str = "https://sts.windows.net";

@@ -1,9 +1,11 @@
 //! Issuers whose tokens programs hold: there is nobody to make a user of.
 
-use super::defaults::{algorithms, audience_given, iss, keys, label, types, workload};
+use super::defaults::{
+    algorithms, audience_given, iss, keys, label, requires_value_of, types, workload,
+};
 use crate::issuer::Algorithm;
 use crate::issuer::error::IssuerError;
-use crate::issuer::raw::{RawClaims, RawIssuer};
+use crate::issuer::raw::RawIssuer;
 
 /// Anyone can run a workflow and request a token with any audience: only the repository or its
 /// owner identifies whose token it is.
@@ -11,13 +13,7 @@ pub(super) fn github_actions(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     iss(raw, GITHUB_ACTIONS.to_owned());
     keys(raw, format!("{GITHUB_ACTIONS}/.well-known/jwks"));
     audience_given(raw)?;
-    let says_whose = match &raw.required_claims {
-        Some(RawClaims::Values(values)) => values
-            .iter()
-            .any(|(name, value)| GITHUB_OWNERS.contains(&name.as_str()) && !value.is_null()),
-        _ => false,
-    };
-    if !says_whose {
+    if !requires_value_of(raw, &GITHUB_OWNERS) {
         return Err(IssuerError::NobodyTrusted(
             "`repository`, `repository_id`, `repository_owner`, `repository_owner_id`, `sub`",
         ));

@@ -59,7 +59,7 @@ pub(in crate::issuer) enum Preset {
     AwsAlb,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::issuer) enum OneOrMany {
     One(String),

@@ -352,3 +352,29 @@ fn the_fields_of_known_proxies_are_under_the_origin_rule() {
         assert!(!preset(raw.clone()).header_from_cookie, "{raw}");
     }
 }
+
+/// Anybody's service account gets tokens of Google for any audience, by itself.
+#[test]
+fn tokens_of_google_come_by_the_client_that_they_are_for() {
+    let azp = |more: Value| {
+        let mut raw = json!({ "preset": "google", "aud": ["web", "other"] });
+        let settings = raw.as_object_mut().unwrap();
+        settings.extend(more.as_object().unwrap().clone());
+        preset(raw).azp
+    };
+    for said in [
+        json!({}),
+        json!({ "azp": [] }),
+        json!({ "required_claims": ["hd"] }),
+    ] {
+        assert_eq!(azp(said.clone()), ["web", "other"], "{said}");
+    }
+    assert_eq!(
+        azp(json!({ "azp": ["web", "android"] })),
+        ["web", "android"]
+    );
+    for claim in ["hd", "email", "sub", "azp"] {
+        let required = json!({ "required_claims": { claim: "a" } });
+        assert_eq!(azp(required), [""; 0], "{claim}");
+    }
+}

@@ -303,6 +303,9 @@ fn google() {
     assert_eq!(verified.verified_email(), Some("a@b.example"));
     let aud = json!("2.apps.googleusercontent.com");
     assert_eq!(issued.refused_with("aud", aud), Reason::AudMismatch);
+    // Whoever has a service account gets a token for this client, but not by it.
+    let account = json!("104212345678901234567");
+    assert_eq!(issued.refused_with("azp", account), Reason::AzpMismatch);
 }
 
 /// Its claims about the address are texts in some tokens, and booleans in others.

@@ -73,13 +73,20 @@ fn an_issuer_that_everybody_shares_is_warned_of() {
             warned.len() == 1 && warned[0].contains(of_all),
             "{warned:?}"
         );
-        for named in [
-            "aud: app",
-            "azp: app",
-            "required_claims: {azp: app}",
-            "required_claims: {aud: [app, other]}",
+        // Service accounts of Google get tokens for any audience.
+        let by_audience = !iss.ends_with("accounts.google.com");
+        for (named, is_enough) in [
+            ("aud: app", by_audience),
+            ("azp: app", true),
+            ("required_claims: {azp: app}", true),
+            ("required_claims: {aud: [app, other]}", by_audience),
+            ("aud: app\n    required_claims: {hd: acme.test}", true),
+            ("aud: app\n    required_claims: [hd]", by_audience),
         ] {
-            assert_eq!(warnings(iss, named), [""; 0], "{iss} {named}");
+            let warned = warnings(iss, named);
+            let said = "every service account of Google";
+            assert_eq!(warned.len(), usize::from(!is_enough), "{iss} {named}");
+            assert!(warned.iter().all(|it| it.contains(said)), "{warned:?}");
         }
         // Who signs in, not where.
         for unnamed in ["required_claims: {hd: acme.test}", "required_claims: [azp]"] {
