@@ -8,7 +8,9 @@ impl Exchange {
     /// Whether a text is a token that an upstream must not see: remembered, or, verified or not, of a
     /// configured issuer or our own.
     pub fn knows(&self, text: &str) -> bool {
-        text.len() >= SHORTEST_TOKEN && (self.remembers(text) || self.is_of_known_issuer(text))
+        let may_be_verified = text.len() >= SHORTEST_TOKEN + SHORTEST_SIGNATURE;
+        text.len() >= SHORTEST_TOKEN
+            && (may_be_verified && self.remembers(text) || self.is_of_known_issuer(text))
     }
 
     /// Whether this text is a token whose session is remembered, dead or alive: cheaper to know than
@@ -33,6 +35,10 @@ impl Exchange {
 
 /// No header and payload that name an issuer are shorter.
 pub const SHORTEST_TOKEN: usize = 24;
+
+/// The Base64 of 32 bytes, of HS256. Only tokens that a signature vouched for are remembered; others are not
+/// worth a digest, of which a long field with many dots would ask for thousands.
+const SHORTEST_SIGNATURE: usize = 43;
 
 /// Whether the second part of a text can be claims: the Base64 of a JSON object, with white space or a byte
 /// order mark before it or not, also in UTF-16, which some libraries read. Not decoded, so that it costs next

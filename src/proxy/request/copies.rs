@@ -36,11 +36,15 @@ pub(in crate::proxy) fn carry_token(bytes: &[u8], is_known: impl Fn(&str) -> boo
 }
 
 /// Of Base64's two alphabets, the one of tokens comes first (RFC 7515 section 2): what the other has in
-/// addition separates words nearly everywhere, and would become part of a token that it stands next to.
+/// addition separates words nearly everywhere, and would become part of a token that it stands next to. What
+/// has nothing of the other one is found by the first already.
 fn holds_token(bytes: &[u8], is_known: impl Fn(&str) -> bool) -> bool {
+    let of_other = |part: &&str| memchr2(b'+', b'/', part.as_bytes()).is_some();
     token_like_parts(bytes, is_of_token).any(&is_known)
         || memchr2(b'+', b'/', bytes).is_some()
-            && token_like_parts(bytes, is_of_lenient_token).any(&is_known)
+            && token_like_parts(bytes, is_of_lenient_token)
+                .filter(of_other)
+                .any(&is_known)
 }
 
 /// Whether a closer look is worth it: an escape, or two dots with what can be claims between them. Most
@@ -295,6 +299,14 @@ mod tests {
             asked("/a+header-of-a-token.eyJ.c/b"),
             ["header-of-a-token.eyJ.c", "/a+header-of-a-token.eyJ.c/b"]
         );
+        // Nor is one asked for twice that stands apart from it.
+        for text in [
+            "a/b header-of-a-token.eyJ.c",
+            "a/b+c=header-of-a-token.eyJ.c",
+            "header-of-a-token.eyJ.c&a+b",
+        ] {
+            assert_eq!(asked(text), ["header-of-a-token.eyJ.c"], "{text}");
+        }
     }
 
     proptest! {
