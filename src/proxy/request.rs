@@ -12,5 +12,6 @@ pub mod headers;
 pub mod hops;
 pub mod id;
 pub mod inspect;
+pub(super) mod method_in_query;
 pub mod nominated;
 pub mod trace;

@@ -85,6 +85,28 @@ async fn a_safe_method_or_a_bearer_needs_none() {
     assert_eq!(answer.status(), 200, "{}", answer.text());
 }
 
+/// WordPress and others do by GET what `_method` says, and a link of another site is enough for a GET.
+#[tokio::test]
+async fn a_safe_method_that_the_query_replaces_is_not_safe() {
+    let site = TestGateway::start().await;
+    let own = format!("http://{}", site.gateway.public);
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        for (path, origin, status) in [
+            ("/?_method=DELETE", "https://evil.test", 403),
+            ("/?a=1&%5Fmethod=DELETE", "https://evil.test", 403),
+            ("/?_method=DELETE", &*own, 200),
+            ("/?a=_method", "https://evil.test", 200),
+        ] {
+            let answer = by_cookie(&site, method, path, &[("Origin", origin)]).await;
+            assert_eq!(answer.status(), status, "{method} {path} {origin}");
+        }
+    }
+    let bearer = format!("Bearer {}", site.acme.token().sign());
+    let fields = [("Authorization", &*bearer), ("Origin", "https://evil.test")];
+    let answer = site.gateway.get("/?_method=DELETE", &fields).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+}
+
 #[tokio::test]
 async fn a_websocket_by_cookie_needs_an_origin_too() {
     let site = TestGateway::start().await;

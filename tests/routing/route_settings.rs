@@ -258,6 +258,17 @@ async fn no_field_changes_the_method() {
         let seen = site.upstream.last();
         assert_eq!(seen.contains("DELETE"), kept, "{method} {path}");
     }
+    for method in ["GET", "POST"] {
+        let fields = [("Content-Length", "0")];
+        for path in ["/?_method=DELETE", "/read?a=_method"] {
+            let answer = site.gateway.request(method, path, &fields).await;
+            assert_eq!(answer.status(), 200, "{method} {path}");
+        }
+        let path = "/read?_method=DELETE";
+        let answer = site.gateway.request(method, path, &fields).await;
+        site.is_refusal(&answer, 400, "invalid_request", "method_in_query")
+            .await;
+    }
     let answer = site.gateway.request("DELETE", "/read", &[]).await;
     assert_eq!(answer.status(), 405);
     assert_eq!(answer.field("allow").as_deref(), Some("GET, HEAD, POST"));

@@ -1,6 +1,6 @@
 //! What a route asks of a session.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::Incoming;
 use super::calls;
@@ -9,7 +9,7 @@ use crate::exchange::Session;
 use crate::limit::TooOften;
 use crate::origin;
 use crate::proxy::context::RequestContext;
-use crate::proxy::request::inspect;
+use crate::proxy::request::{inspect, method_in_query};
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
 use crate::stepup::{self, ELEVATED_FIELD};
@@ -60,8 +60,14 @@ impl Incoming<'_> {
             is_https: self.client().is_https,
             host: self.inspected.host,
         };
+        // A server may do by GET what the query says.
+        let (query, unsafe_one) = (self.inspected.query, Method::POST);
+        let method = match query.is_some_and(method_in_query::names_method) {
+            true => &unsafe_one,
+            false => &self.request.method,
+        };
         check(
-            &self.request.method,
+            method,
             inspect::is_websocket(self.request),
             &self.request.headers,
             &own,

@@ -3,6 +3,7 @@
 use crate::exchange::Exchange;
 use crate::proxy::request::copies;
 use crate::proxy::request::inspect::Inspected;
+use crate::proxy::request::method_in_query;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
 use crate::route::settings::QueryTokens;
@@ -12,12 +13,16 @@ use crate::route::settings::QueryTokens;
 ///
 /// # Errors
 ///
-/// The query carries a token, and the route does not say that it may.
+/// The query carries a token, and the route does not say that it may; or it names another method, and the
+/// request's has led to this route.
 pub fn upstream_target(
     exchange: &Exchange,
     route: &Route,
     inspected: &Inspected<'_>,
 ) -> Result<Option<Vec<u8>>, Rejection> {
+    if route.decides_by_method && inspected.query.is_some_and(method_in_query::names_method) {
+        return Err(Rejection::new(Code::InvalidRequest, "method_in_query"));
+    }
     let is_known = |text: &str| exchange.knows(text);
     let carries = inspected.query.is_some_and(|query| {
         route.query_tokens != QueryTokens::Forward && copies::carry_token(query, is_known)

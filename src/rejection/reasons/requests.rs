@@ -144,6 +144,11 @@ pub(super) const TEXTS: &[Text] = &[
         "A token in the address ends up in logs and histories. `query_tokens` on the route allows it or removes it.",
     ),
     (
+        "method_in_query",
+        "Method in the query",
+        "The query has `_method`, by which some servers go in place of the request's method, and the method determines the route. Send the method itself.",
+    ),
+    (
         "body_too_large",
         "Body too large",
         "The body is larger than the route's `body_size`.",
