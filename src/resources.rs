@@ -45,14 +45,20 @@ impl Admission {
         }
         let most_connections = i64::try_from(descriptors.connections).unwrap_or(i64::MAX);
         metrics.connections_max.set(most_connections);
+        let memory = Memory::new(limits.memory, metrics);
+        let (connections, requests) = memory.of_one_client();
+        let clients = Clients::new(
+            limits.connections_per_client.min(connections),
+            match limits.requests_per_client {
+                Some(configured) => configured,
+                None => descriptors.requests_per_client.min(requests),
+            },
+        );
         Self {
             requests: Arc::default(),
             most_requests: descriptors.requests,
-            clients: Clients::new(
-                limits.connections_per_client,
-                descriptors.requests_per_client,
-            ),
-            memory: Memory::new(limits.memory, metrics),
+            clients,
+            memory,
             connections: metrics.connections.clone(),
             most_connections: descriptors.connections,
             is_stopping: AtomicBool::new(false),
@@ -155,9 +161,15 @@ pub fn is_near(used: usize, most: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytesize::ByteSize;
+
     use super::*;
 
     fn admission(requests: usize, per_client: u32) -> Admission {
+        within(&Limits::default(), requests, per_client)
+    }
+
+    fn within(limits: &Limits, requests: usize, per_client: u32) -> Admission {
         let descriptors = Descriptors {
             allowed: 1000,
             connections: 100,
@@ -168,7 +180,43 @@ mod tests {
             missing: None,
         };
         let metrics = Metrics::new().unwrap();
-        Admission::new(&Limits::default(), &descriptors, &metrics)
+        Admission::new(limits, &descriptors, &metrics)
+    }
+
+    /// Where memory is short, the bounds of one client have to follow.
+    #[test]
+    fn two_clients_that_take_what_they_get_leave_room_for_others() {
+        for (configured, refusal) in [
+            (None, Overload::ClientRequests),
+            (Some(1024), Overload::Memory),
+        ] {
+            let limits = Limits {
+                memory: Some(ByteSize::mib(64)),
+                requests_per_client: configured,
+                ..Limits::default()
+            };
+            let admission = within(&limits, 10_000, 1024);
+            let (mut connections, mut requests) = (Vec::new(), Vec::new());
+            for address in ["192.0.2.1", "192.0.2.2"] {
+                let address = address.parse().unwrap();
+                while let Some(share) = admission.clients().enter(address) {
+                    connections.push((share, admission.memory().connection()));
+                }
+                let (share, _) = connections.last().unwrap();
+                let refused = loop {
+                    match admission.admit(Some(share), None) {
+                        Ok(admitted) => requests.push(admitted),
+                        Err(refused) => break refused,
+                    }
+                };
+                assert_eq!(refused, refusal);
+            }
+            let share = admission.clients().enter("192.0.2.3".parse().unwrap());
+            let connection = admission.memory().connection();
+            assert_eq!(connection.is_some(), configured.is_none());
+            let admitted = admission.admit(share.as_ref(), None);
+            assert_eq!(admitted.is_ok(), configured.is_none());
+        }
     }
 
     #[test]

@@ -19,14 +19,15 @@ pub struct Limits {
     pub connections: usize,
     /// Open connections per client address (for IPv6 per /64 network); 0 for no limit. Peers in
     /// `trusted_proxies` and on Unix sockets are not counted, but clients that they name with the
-    /// PROXY protocol are.
+    /// PROXY protocol are. Lowered to what an eighth of `memory` has room for.
     #[schemars(extend("x-restart" = true))]
     pub connections_per_client: u32,
     /// Concurrent requests; absent for what the limit of open files has room for.
     #[schemars(extend("x-restart" = true))]
     pub requests: Option<NonZeroUsize>,
     /// Concurrent requests of one client, over all of its connections and by way of trusted
-    /// proxies; 0 for no bound, absent for a quarter of `requests`, at most 1024.
+    /// proxies; 0 for no bound, absent for a quarter of `requests`, at most 1024 and at most what a
+    /// quarter of `memory` has room for.
     #[schemars(extend("x-restart" = true))]
     pub requests_per_client: Option<u32>,
     /// Memory that connections and requests may hold in all, by what each may hold at most; beyond

@@ -55,6 +55,16 @@ impl Memory {
         }
     }
 
+    /// How many connections one client may have, and how many requests. Two that take all of both leave a
+    /// quarter of the budget to everybody else.
+    pub(super) fn of_one_client(&self) -> (u32, u32) {
+        let count = |room: u64, each: u64| u32::try_from(room / each).unwrap_or(u32::MAX).max(1);
+        (
+            count(self.most / 8, CONNECTION),
+            count(self.most / 4, REQUEST),
+        )
+    }
+
     /// Counts a connection with TLS, or one that may speak HTTP/2; `None` beyond the budget.
     pub fn connection(&self) -> Option<Held> {
         self.hold(CONNECTION)

@@ -80,7 +80,13 @@ async fn what_clients_do_is_no_error_of_the_log() {
 /// The budget counts 20 KiB for a plain connection and 96 KiB for a request.
 #[tokio::test]
 async fn beyond_the_memory_budget_requests_are_refused_and_idle_connections_make_room() {
-    let site = TestGateway::with(|config| config["limits"] = json!({"memory": "4MiB"})).await;
+    let site = TestGateway::with(|config| {
+        // All of it is one client's.
+        config["limits"] = json!({
+            "memory": "4MiB", "connections_per_client": 0, "requests_per_client": 0,
+        });
+    })
+    .await;
     let request = site.gateway.bytes("GET", "/open", &[]);
     let mut idle = Vec::new();
     for _ in 0..80 {
@@ -129,7 +135,9 @@ async fn beyond_the_memory_budget_requests_are_refused_and_idle_connections_make
 #[tokio::test]
 async fn a_spent_budget_is_told_and_refuses_with_a_reason() {
     let site = TestGateway::with(|config| {
-        config["limits"] = json!({"memory": "230KiB"});
+        config["limits"] = json!({
+            "memory": "230KiB", "connections_per_client": 0, "requests_per_client": 0,
+        });
     })
     .await;
     let (open, gate) = watch::channel(false);
