@@ -107,6 +107,13 @@ fn shared(path: &str, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
             "set `required_claims` with whose are accepted, such as `repository_owner: acme`";
         found.push(Diagnostic::warning(path, message).hint(hint));
     }
+    let is_of_realm = issuer.iss.contains("/realms/");
+    let by_party = !issuer.azp.is_empty() || requires_value_of(issuer, &["azp"]);
+    if is_of_realm && issuer.aud.iter().any(|aud| aud == "account") && !by_party {
+        let message = "Keycloak writes the audience `account` into the tokens of nearly every client of a realm";
+        let hint = "set `aud` to what an audience mapper adds for your application, or `azp` to the ids of your clients";
+        found.push(Diagnostic::warning(path, message).hint(hint));
+    }
     let says_who = !issuer.azp.is_empty() || requires_value_of(issuer, &GOOGLE_PEOPLE);
     if GOOGLE.contains(&issuer.iss.as_str()) && names_application(issuer) && !says_who {
         let message = "every service account of Google, which anybody can have, gets tokens with any audience";

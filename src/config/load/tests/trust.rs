@@ -113,6 +113,32 @@ fn an_issuer_that_everybody_shares_is_warned_of() {
     assert_eq!(of("{repository_owner: acme}"), [""; 0]);
 }
 
+/// It is in the tokens for all applications of a realm.
+#[test]
+fn an_audience_that_all_clients_have_is_warned_of() {
+    let warnings = |iss: &str, settings: &str| -> Vec<String> {
+        let text = GOOD
+            .replace("iss: https://id.acme.example\n", &format!("iss: {iss}\n"))
+            .replace("leeway: 30s", settings);
+        let loaded = Loaded::parse(text.as_bytes()).unwrap();
+        loaded.warnings.iter().map(ToString::to_string).collect()
+    };
+    let realm = "https://sso.acme.example/realms/staff";
+    for aud in ["account", "[app, account]"] {
+        let warned = warnings(realm, &format!("aud: {aud}"));
+        let said = "warning: issuers[0].iss: Keycloak writes the audience `account`";
+        assert!(warned.len() == 1 && warned[0].contains(said), "{warned:?}");
+    }
+    for (iss, settings) in [
+        (realm, "aud: app"),
+        (realm, "aud: account\n    azp: web"),
+        (realm, "aud: account\n    required_claims: {azp: web}"),
+        ("https://id.acme.example", "aud: account"),
+    ] {
+        assert_eq!(warnings(iss, settings), [""; 0], "{iss} {settings}");
+    }
+}
+
 #[test]
 fn a_tenant_that_no_token_names_is_refused() {
     let entra = |setting: &str| {
