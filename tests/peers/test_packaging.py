@@ -2,6 +2,7 @@
 
 import base64
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -277,6 +278,23 @@ def test_the_debian_package_has_scripts_that_leave_a_running_gateway_alone():
     assert (PACKAGING.parent / units["unit-scripts"] / f"{units['unit-name']}.service").exists()
     for action in ["enable", "start", "restart-after-upgrade", "stop-on-upgrade"]:
         assert units[action] is False, action
+
+
+def test_the_documents_of_the_debian_package_lead_to_files_that_it_has():
+    root = PACKAGING.parent
+    deb = tomllib.loads((root / "Cargo.toml").read_text())["package"]["metadata"]["deb"]
+    installed = {}
+    for source, folder, _ in deb["assets"]:
+        for file in root.glob(source):
+            installed[posixpath.join(folder, file.name)] = file
+    folders = {posixpath.dirname(path) for path in installed}
+    pages = [path for path in installed if path.endswith(".md")]
+    assert len(pages) > 30
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#\s]+)", installed[page].read_text()):
+            if "://" not in link:
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
+                assert target in installed or target in folders, f"{page} leads to {link}"
 
 
 def test_the_unit_is_confined():
