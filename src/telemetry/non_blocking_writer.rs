@@ -3,10 +3,7 @@
 //! The queue is bounded in lines and in bytes: when what takes the lines is too slow, lines are
 //! dropped and counted, and requests continue. What is queued when the gateway stops is still written.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,6 +12,10 @@ use std::time::Duration;
 
 use prometheus::IntCounter;
 use tracing::{info, warn};
+
+mod output;
+
+use output::{Lost, Output};
 
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl NonBlockingWriter {
             queued_bytes: Arc::clone(&queued_bytes),
             commands: Arc::clone(&commands),
             dropped: dropped.clone(),
-            is_failing: false,
+            lost: None,
         };
         std::thread::Builder::new()
             .name(name.to_owned())
@@ -124,36 +125,6 @@ impl NonBlockingWriter {
     }
 }
 
-/// An open destination. The standard streams are written to past the locks of the standard
-/// library, which whoever waits for a full pipe would hold.
-struct Output {
-    file: File,
-    /// Of a file that can be reopened.
-    path: Option<PathBuf>,
-}
-
-impl Output {
-    fn open(destination: Destination) -> io::Result<Self> {
-        let stream = match destination {
-            Destination::File(path) => {
-                let named = |error: io::Error| {
-                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-                };
-                return Ok(Self {
-                    file: open(&path).map_err(named)?,
-                    path: Some(path),
-                });
-            }
-            Destination::Stdout => io::stdout().as_fd().try_clone_to_owned()?,
-            Destination::Stderr => io::stderr().as_fd().try_clone_to_owned()?,
-        };
-        Ok(Self {
-            file: File::from(stream),
-            path: None,
-        })
-    }
-}
-
 struct Writer {
     name: &'static str,
     output: Output,
@@ -161,7 +132,8 @@ struct Writer {
     queued_bytes: Arc<AtomicUsize>,
     commands: Arc<Commands>,
     dropped: IntCounter,
-    is_failing: bool,
+    /// While the output takes nothing: how many lines that has cost.
+    lost: Option<u64>,
 }
 
 impl Writer {
@@ -180,23 +152,21 @@ impl Writer {
 
     /// Writes what is queued together, a file's lines in one append each time.
     fn write_queued(&mut self, mut next: Option<Message>, batch: &mut Vec<u8>) {
-        let mut lines = 0;
         while let Some(message) = next {
             if self.commands.reopen.swap(false, Ordering::AcqRel) {
-                self.put(batch, &mut lines);
+                self.put(batch);
                 self.reopen();
             }
             if let Message::Line(line) = message {
                 self.queued_bytes.fetch_sub(line.len(), Ordering::Relaxed);
                 batch.extend_from_slice(&line);
-                lines += 1;
             }
             if batch.len() >= BATCH {
-                self.put(batch, &mut lines);
+                self.put(batch);
             }
             next = self.queued.try_recv().ok();
         }
-        self.put(batch, &mut lines);
+        self.put(batch);
     }
 
     /// Waits for lines that may go out with the first. To queue one costs a request next to nothing
@@ -211,44 +181,39 @@ impl Writer {
         }
     }
 
-    fn put(&mut self, batch: &mut Vec<u8>, lines: &mut u64) {
-        match self.output.file.write_all(batch) {
-            Ok(()) if *lines > 0 => self.is_failing = false,
-            Ok(()) => {}
-            Err(error) => {
-                self.dropped.inc_by(*lines);
-                if !std::mem::replace(&mut self.is_failing, true) {
-                    warn!(log = self.name, %error, "lines cannot be written");
+    fn put(&mut self, batch: &mut Vec<u8>) {
+        if batch.is_empty() {
+            return;
+        }
+        match self.output.append(batch) {
+            Ok(()) => {
+                if let Some(lost) = self.lost.take() {
+                    warn!(log = self.name, lost, "lines are written again");
                 }
+            }
+            Err(Lost { lines, cause }) => {
+                self.dropped.inc_by(lines);
+                if self.lost.is_none() {
+                    warn!(log = self.name, error = %cause, "lines cannot be written");
+                }
+                *self.lost.get_or_insert(0) += lines;
             }
         }
         batch.clear();
-        *lines = 0;
     }
 
     fn reopen(&mut self) {
-        let Some(path) = &self.output.path else {
+        let Some(path) = self.output.path().map(ToOwned::to_owned) else {
             return;
         };
-        match open(path) {
-            Ok(opened) => {
-                self.output.file = opened;
-                info!(log = self.name, path = %path.display(), "reopened");
-            }
+        let path = path.display();
+        match self.output.reopen() {
+            Ok(()) => info!(log = self.name, %path, "reopened"),
             Err(error) => {
-                let path = path.display();
                 warn!(log = self.name, %path, %error, "not reopened, the old file stays in use");
             }
         }
     }
-}
-
-fn open(path: &std::path::Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o640)
-        .open(path)
 }
 
 /// How many lines can be queued.
@@ -264,6 +229,8 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
 
     fn counter() -> IntCounter {
