@@ -37,6 +37,7 @@ mod progress;
 mod proxy_factory;
 mod reread;
 mod shared_rates;
+mod signals;
 mod sockets;
 pub mod state;
 mod stop;
@@ -57,9 +58,10 @@ use first_keys::first_keys;
 use hot_upgrade::HotUpgrade;
 use listening::Listening;
 use new_process::NewProcess;
+use signals::{Ends, Signals};
 use state::State;
 pub use state::{StateError, open_store};
-use stop::Signals;
+use stop::{Asked, Stopping};
 use takeover::{Takeover, take_over};
 use tls::TlsError;
 use tls::ticket_files::TicketFileError;
@@ -95,6 +97,9 @@ pub enum ServeError {
     /// The background runtime could not be started.
     #[error("cannot start a runtime: {0}")]
     Runtime(io::Error),
+    /// The system has no room for the receivers of signals.
+    #[error("signals cannot be received: {0}")]
+    Signals(io::Error),
     /// Store, keys, issuers or site.
     #[error(transparent)]
     State(#[from] StateError),
@@ -156,6 +161,13 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     open_files::raise();
     let descriptors = config.descriptors();
     warn_of(config, &descriptors);
+    let runtime = background::runtime()?;
+    let Signals {
+        mut ends,
+        reload,
+        reopen,
+        upgrade,
+    } = Signals::receive(&runtime).map_err(ServeError::Signals)?;
     let successor = NewProcess::of_this_process().map_err(ServeError::Handover)?;
     let runtime_dir = config.server.runtime_dir.as_deref();
     let Takeover {
@@ -163,9 +175,13 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         upgrade_socket,
         sockets,
     } = take_over(config, start)?;
-    let runtime = background::runtime()?;
-    let state = runtime.block_on(State::build(config))?;
-    let background = Background::start(&runtime, config, &state, &sockets)?;
+    let Some(state) = runtime.block_on(build(config, &mut ends))? else {
+        // Whoever still asks for an address keeps nobody waiting.
+        runtime.shutdown_background();
+        info!("stopped before it served");
+        return Ok(());
+    };
+    let background = Background::start(&runtime, config, &state, &sockets, (reload, reopen))?;
 
     let shared = framework::shared(config, &state, &background.records, &descriptors);
     let shared = Arc::new(runtime.block_on(shared).map_err(ServeError::Runtime)?);
@@ -184,13 +200,18 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         wait_for_keys(&runtime, &state);
     }
     let handed_over = Arc::new(Notify::new());
-    let signals = Signals {
-        asked: signal,
-        handed_over: Arc::clone(&handed_over),
-        successor: runtime_dir.map(|_| successor),
+    let stopping = Stopping {
+        asked: signalled.clone(),
         shutdown_delay: config.server.shutdown_delay.unwrap_or_default(),
     };
-    start_proxy(config, &descriptors, listening, signals)?;
+    start_proxy(config, &descriptors, listening, stopping)?;
+    let asked = Asked {
+        ends,
+        upgrade,
+        handed_over: Arc::clone(&handed_over),
+        successor: runtime_dir.map(|_| successor),
+    };
+    runtime.spawn(asked.pass_on(signal));
     if let Some(folder) = runtime_dir {
         let hot_upgrade = HotUpgrade {
             state: state.clone(),
@@ -221,6 +242,15 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     ended
 }
 
+/// Builds the state; `None` if the end was asked for meanwhile, as while a database does not respond.
+async fn build(config: &Config, ends: &mut Ends) -> Result<Option<State>, StateError> {
+    tokio::select! {
+        biased;
+        () = ends.asked_for() => Ok(None),
+        state = State::build(config) => state.map(Some),
+    }
+}
+
 /// Logs what is scarce, and which certificates are near their end.
 fn warn_of(config: &Config, descriptors: &Descriptors) {
     if let Some(warning) = check::scarcity(descriptors) {
@@ -245,13 +275,13 @@ fn start_proxy(
     config: &Config,
     descriptors: &Descriptors,
     listening: Listening,
-    signals: Signals,
+    stopping: Stopping,
 ) -> Result<(), ServeError> {
     let mut proxy = framework::server(config, descriptors);
     proxy.add_service(listening);
     start_thread("proxy", move || {
         proxy.run(RunArgs {
-            shutdown_signal: Box::new(signals),
+            shutdown_signal: Box::new(stopping),
         });
     })
 }

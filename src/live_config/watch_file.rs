@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
@@ -25,16 +25,13 @@ pub enum Reload {
     Over,
 }
 
-/// Reloads at each SIGHUP until `stopped`, and calls `notify` before and after.
+/// Reloads at each SIGHUP, which `hangups` receives, until `stopped`, and calls `notify` before and after.
 pub async fn on_hangup(
     runtime: Arc<LiveConfig>,
+    mut hangups: Signal,
     mut stopped: watch::Receiver<bool>,
     notify: impl Fn(Reload),
 ) {
-    let mut hangups = match signal(SignalKind::hangup()) {
-        Ok(hangups) => hangups,
-        Err(error) => return warn!(%error, "SIGHUP cannot be received"),
-    };
     let stop = stopped.wait_for(|stop| *stop);
     tokio::pin!(stop);
     loop {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -49,12 +50,13 @@ pub(super) fn runtime() -> Result<Runtime, ServeError> {
 }
 
 impl Background {
-    /// Starts all of it.
+    /// Starts all of it. `reload` and `reopen` receive SIGHUP and SIGUSR1.
     pub(super) fn start(
         runtime: &Runtime,
         config: &Config,
         state: &State,
         sockets: &Sockets,
+        (reload, reopen): (Signal, Signal),
     ) -> Result<Self, ServeError> {
         let (stop, stopped) = watch::channel(false);
         let handle = runtime.handle().clone();
@@ -81,6 +83,7 @@ impl Background {
         let notifier = Notifier::of_environment();
         runtime.spawn(reload_at_hangup(
             Arc::clone(&state.live_config),
+            reload,
             reread,
             notifier.clone(),
             stopped.clone(),
@@ -99,7 +102,7 @@ impl Background {
         ));
         let records = Records::start(config, &state.metrics, runtime.handle())?;
         let access_log = Arc::clone(&records.access_log);
-        runtime.spawn(log_reopen::at_signal(access_log, stopped.clone()));
+        runtime.spawn(log_reopen::at_signal(access_log, reopen, stopped.clone()));
         let admission = Arc::clone(&state.admission);
         let longest = config.limits.keepalive_timeout;
         runtime.spawn(async move { admission.memory().make_room(longest, stopped).await });
@@ -146,11 +149,12 @@ fn follow(runtime: &Runtime, state: &State, stopped: &watch::Receiver<bool>) {
 /// Reads configuration and certificates again at each SIGHUP, and tells the service manager.
 async fn reload_at_hangup(
     live_config: Arc<LiveConfig>,
+    hangups: Signal,
     reread: Reread,
     notifier: Notifier,
     stopped: watch::Receiver<bool>,
 ) {
-    live_config::on_hangup(live_config, stopped, move |reload| {
+    live_config::on_hangup(live_config, hangups, stopped, move |reload| {
         if reload == Reload::Begun {
             reread.begin();
         }

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
-use tracing::warn;
 
 use crate::telemetry::NonBlockingWriter;
 
 /// Reopens it at each signal until `stopped`.
-pub(super) async fn at_signal(lines: Arc<NonBlockingWriter>, mut stopped: watch::Receiver<bool>) {
-    let mut signals = match signal(SignalKind::user_defined1()) {
-        Ok(signals) => signals,
-        Err(error) => return warn!(%error, "SIGUSR1 cannot be received"),
-    };
+pub(super) async fn at_signal(
+    lines: Arc<NonBlockingWriter>,
+    mut signals: Signal,
+    mut stopped: watch::Receiver<bool>,
+) {
     let stop = stopped.wait_for(|stop| *stop);
     tokio::pin!(stop);
     loop {

@@ -1,6 +1,5 @@
 //! What ends the process: a signal, or a successor that serves; and the drain before it.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::guard::Shared;
 use super::new_process::NewProcess;
 use super::notify::{Notifier, NotifyState};
 use super::progress::Progress;
+use super::signals::Ends;
 use super::state::State;
 use crate::config::Config;
 
@@ -63,13 +63,6 @@ async fn drained(
         notify.send(&[NotifyState::Stopping]);
         delay = config.server.shutdown_delay.unwrap_or_default();
     }
-    let at_once = async {
-        let is_at_once = |stop: &Option<Stop>| *stop == Some(Stop::AtOnce);
-        if signalled.wait_for(is_at_once).await.is_err() {
-            // Nobody listens for signals any more.
-            std::future::pending::<()>().await;
-        }
-    };
     let drained = async {
         // Until then connections are taken. A sender that is gone takes none either.
         let _ = progress
@@ -88,7 +81,7 @@ async fn drained(
     let drained = timeout(delay + config.server.drain_timeout, drained);
     let drained = tokio::select! {
         drained = drained => drained,
-        () = at_once => return Ok(()),
+        () = at_once(&mut signalled) => return Ok(()),
     };
     if drained.is_err() && !shared.in_flight.is_none() {
         warn!("requests still in flight after server.drain_timeout are cut off");
@@ -107,65 +100,80 @@ pub(super) enum Stop {
     AtOnce,
 }
 
-/// Tells both the framework, which closes the listeners, and [`served`], which drains.
-pub(super) struct Signals {
-    pub(super) asked: watch::Sender<Option<Stop>>,
-    /// A successor serves: this process drains.
-    pub(super) handed_over: Arc<Notify>,
-    /// `None` where none can take over.
-    pub(super) successor: Option<NewProcess>,
+/// Says to the framework, which closes the listeners, what [`served`] hears, too.
+pub(super) struct Stopping {
+    pub(super) asked: watch::Receiver<Option<Stop>>,
     /// How long the listeners stay open after SIGTERM.
     pub(super) shutdown_delay: Duration,
 }
 
-impl Signals {
-    /// Leaves time to notice that this gateway is about to stop; false when SIGINT cuts it short.
-    async fn lame_duck(&self, interrupt: &mut Signal) -> bool {
+#[async_trait::async_trait]
+impl ShutdownSignalWatch for Stopping {
+    async fn recv(&self) -> ShutdownSignal {
+        let mut asked = self.asked.clone();
+        let stop = asked.wait_for(Option::is_some).await;
+        let stop = stop.ok().and_then(|stop| *stop);
+        match stop {
+            Some(Stop::Drain) => {}
+            Some(Stop::HandedOver) => return ShutdownSignal::GracefulTerminate,
+            Some(Stop::AtOnce) => return ShutdownSignal::FastShutdown,
+            // The process ends without the framework.
+            None => std::future::pending().await,
+        }
+        // Leaves time to notice that this gateway is about to stop.
         tokio::select! {
-            () = sleep(self.shutdown_delay) => true,
-            _ = interrupt.recv() => false,
+            () = sleep(self.shutdown_delay) => ShutdownSignal::GracefulTerminate,
+            () = at_once(&mut asked) => ShutdownSignal::FastShutdown,
         }
     }
 }
 
-#[async_trait::async_trait]
-impl ShutdownSignalWatch for Signals {
-    async fn recv(&self) -> ShutdownSignal {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (terminate, interrupt, upgrade) = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::user_defined2()),
-        );
-        let stop = match (terminate, interrupt, upgrade) {
-            (Ok(mut terminate), Ok(mut interrupt), Ok(mut upgrade)) => loop {
-                tokio::select! {
-                    _ = terminate.recv() => {
-                        self.asked.send_replace(Some(Stop::Drain));
-                        if self.lame_duck(&mut interrupt).await {
-                            return ShutdownSignal::GracefulTerminate;
-                        }
-                        break Stop::AtOnce;
+/// What makes this process stop, or start the next one.
+pub(super) struct Asked {
+    pub(super) ends: Ends,
+    pub(super) upgrade: Signal,
+    /// A successor serves: this process drains.
+    pub(super) handed_over: Arc<Notify>,
+    /// `None` where none can take over.
+    pub(super) successor: Option<NewProcess>,
+}
+
+impl Asked {
+    /// Passes it on, to the end of the process: a drain can be cut short.
+    pub(super) async fn pass_on(mut self, to: watch::Sender<Option<Stop>>) {
+        loop {
+            let is_asked = to.borrow().is_some();
+            let stop = tokio::select! {
+                _ = self.ends.terminate.recv() => Stop::Drain,
+                _ = self.ends.interrupt.recv() => Stop::AtOnce,
+                () = self.handed_over.notified() => Stop::HandedOver,
+                _ = self.upgrade.recv() => {
+                    if !is_asked {
+                        self.start_successor();
                     }
-                    _ = interrupt.recv() => break Stop::AtOnce,
-                    () = self.handed_over.notified() => break Stop::HandedOver,
-                    _ = upgrade.recv() => match &self.successor {
-                        Some(successor) => successor.start(),
-                        None => warn!("SIGUSR2 does nothing without server.runtime_dir"),
-                    },
+                    continue;
                 }
-            },
-            _ => {
-                warn!("signals cannot be received; only SIGKILL stops this process");
-                std::future::pending::<Infallible>().await;
-                Stop::AtOnce
+            };
+            if !is_asked || stop == Stop::AtOnce {
+                to.send_replace(Some(stop));
             }
-        };
-        self.asked.send_replace(Some(stop));
-        match stop {
-            Stop::Drain | Stop::HandedOver => ShutdownSignal::GracefulTerminate,
-            Stop::AtOnce => ShutdownSignal::FastShutdown,
         }
+    }
+
+    fn start_successor(&self) {
+        match &self.successor {
+            Some(successor) => successor.start(),
+            None => warn!("SIGUSR2 does nothing without server.runtime_dir"),
+        }
+    }
+}
+
+/// Returns when the end is not to wait any longer.
+async fn at_once(asked: &mut watch::Receiver<Option<Stop>>) {
+    let is_at_once = |stop: &Option<Stop>| *stop == Some(Stop::AtOnce);
+    if asked.wait_for(is_at_once).await.is_err() {
+        // Nobody listens for signals any more.
+        std::future::pending::<()>().await;
     }
 }
 
