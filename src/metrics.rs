@@ -4,7 +4,7 @@
 //! is not configured is [`OTHER`]. Handles for the hot path are resolved once and kept by the
 //! caller, so that counting there is one atomic addition.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use prometheus::{
     Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
@@ -33,6 +33,8 @@ pub const OTHER: &str = "other";
 pub struct Metrics {
     registered: Registration,
     runtimes: Runtimes,
+    /// Of scrapes.
+    turns: Mutex<()>,
     /// Requests decided, by `issuer`, `source`, `outcome` and `reason`.
     pub decisions: IntCounterVec,
     /// Requests answered, by `route`, `method` and `code_class`.
@@ -253,6 +255,7 @@ impl Metrics {
             acme_orders: new.counters(described::ACME_ORDERS)?,
             acme_failures: new.gauges(described::ACME_FAILURES)?,
             runtimes: new.runtimes()?,
+            turns: Mutex::default(),
             registered: new.with_process()?,
         })
     }
@@ -303,8 +306,11 @@ impl Metrics {
         }
     }
 
-    /// All metrics in the text format, version 0.0.4.
-    pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+    /// All metrics in the text format, version 0.0.4, after `measure` has set what is measured for this alone. It takes
+    /// turns: one that begins by forgetting what was measured before keeps no other from showing it.
+    pub fn scrape(&self, measure: impl FnOnce()) -> Result<Vec<u8>, prometheus::Error> {
+        let _turn = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        measure();
         let mut text = Vec::with_capacity(8192);
         TextEncoder::new().encode(&self.registered.gather(), &mut text)?;
         Ok(text)
@@ -337,10 +343,31 @@ mod tests {
             .decisions
             .with_label_values(&["acme", "bearer", "allowed", "ok"])
             .inc();
-        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let text = String::from_utf8(metrics.scrape(|| {}).unwrap()).unwrap();
         assert!(text.contains(
             r#"vestibule_decisions_total{issuer="acme",outcome="allowed",reason="ok",source="bearer"} 1"#
         ));
         assert!(text.contains("vestibule_build_info"));
+    }
+
+    /// Two Prometheus servers may come at once: a gap of one of them would restart an alert.
+    #[test]
+    fn scrapes_take_turns() {
+        let metrics = Metrics::new().unwrap();
+        let drained = &metrics.upstream_drained;
+        let series = "vestibule_upstream_drained{server=\"a.test:1\",upstream=\"app\"} 1";
+        let scrape = || {
+            let text = metrics.scrape(|| {
+                drained.reset();
+                std::thread::yield_now();
+                drained.with_label_values(&["app", "a.test:1"]).set(1);
+            });
+            String::from_utf8(text.unwrap()).unwrap()
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..200).for_each(|_| assert!(scrape().contains(series))));
+            }
+        });
     }
 }

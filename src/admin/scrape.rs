@@ -13,11 +13,18 @@ use crate::metrics::Metrics;
 
 /// All metrics, including the gauges that are only updated for a scrape.
 pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
+    match state.metrics.scrape(|| measure(&state)) {
+        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn measure(state: &AdminState) {
     state.exchange().measure();
     for issuer in state.issuers().iter() {
         measure_keys(issuer, &state.metrics);
     }
-    clocks::measure(&state);
+    clocks::measure(state);
     let healthy = &state.metrics.upstream_healthy;
     // Servers that a reload took away have no health.
     healthy.reset();
@@ -42,10 +49,6 @@ pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
                 .with_label_values(&[upstream.name().as_ref(), server])
                 .set(as_gauge(addresses));
         }
-    }
-    match state.metrics.render() {
-        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
