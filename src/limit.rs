@@ -7,96 +7,26 @@
 use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use governor::RateLimiter;
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
-use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
-use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
 
+mod rate;
 pub mod settings;
 pub mod sharing;
 
+pub use rate::{Rate, RateError};
 pub use settings::Limits;
 pub use sharing::Sharing;
 
 use sharing::{Passes, SharedLimit};
-
-use crate::text_schema::text_schema;
-
-/// `60/1m`: 60 at once, and one more for each second since. `off`: as often as one likes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate(Option<Quota>);
-
-impl Rate {
-    /// As often as one likes.
-    pub const OFF: Self = Self(None);
-
-    /// `count` at once, refilled evenly within a minute.
-    pub const fn per_minute(count: NonZeroU32) -> Self {
-        Self(Some(Quota::per_minute(count)))
-    }
-
-    /// Whether there is no limit.
-    pub fn is_off(self) -> bool {
-        self.0.is_none()
-    }
-}
-
-impl fmt::Display for Rate {
-    /// As the configuration writes it: the count, and the time in which it is filled up again.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(quota) = &self.0 else {
-            return f.write_str("off");
-        };
-        // A part of a second is divided in whole nanoseconds.
-        let period = quota.burst_size_replenished_in() + Duration::from_micros(500);
-        let period = Duration::from_millis(u64::try_from(period.as_millis()).unwrap_or(u64::MAX));
-        let period = humantime::format_duration(period);
-        write!(f, "{}/{period}", quota.burst_size())
-    }
-}
-
-/// The text is not a rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a rate: expected a count and a period, such as `60/1m`, or `off`")]
-pub struct RateError;
-
-impl FromStr for Rate {
-    type Err = RateError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "off" {
-            return Ok(Self::OFF);
-        }
-        let (count, period) = text.split_once('/').ok_or(RateError)?;
-        let count: NonZeroU32 = count.parse().map_err(|_| RateError)?;
-        let period = humantime::parse_duration(period).map_err(|_| RateError)?;
-        let quota = Quota::with_period(period / count.get()).ok_or(RateError)?;
-        Ok(Self(Some(quota.allow_burst(count))))
-    }
-}
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
-
-text_schema!(Rate, "Rate", {
-    "description": "`COUNT/PERIOD`, such as `300/1m`, or `off`.",
-    "type": "string",
-    "pattern": "^(off|[1-9][0-9]*/.+)$",
-});
 
 /// What is counted for.
 pub trait Key: Eq + Hash + Clone {
@@ -144,7 +74,7 @@ impl<K: Key> Limiter<K> {
     /// A limiter that remembers about `keys` keys, and counts together with the limits of this name and
     /// rate at other gateways.
     pub fn shared(rate: Rate, keys: usize, name: &str, sharing: Option<&Arc<Sharing>>) -> Self {
-        let limit = rate.0.zip(sharing).map(|(quota, sharing)| {
+        let limit = rate.quota().zip(sharing).map(|(quota, sharing)| {
             let period = quota.burst_size_replenished_in();
             sharing.limit(name, quota.replenish_interval(), period)
         });
@@ -154,7 +84,7 @@ impl<K: Key> Limiter<K> {
 
 impl<K: Key, C: Clock> Limiter<K, C> {
     fn with_clock(rate: Rate, keys: usize, shared: Option<SharedLimit>, clock: C) -> Self {
-        let limiter = rate.0.map(|quota| {
+        let limiter = rate.quota().map(|quota| {
             let buckets = Buckets {
                 kept: Cache::new(keys),
                 shared,
@@ -306,28 +236,6 @@ mod tests {
         let clock = FakeRelativeClock::default();
         let limiter = Limiter::with_clock(rate(text), keys, None, clock.clone());
         (limiter, clock)
-    }
-
-    #[test]
-    fn a_rate_reads_as_it_is_written() {
-        for text in ["60/1m", "7/1m", "1/10s", "1000/1h", "off"] {
-            let rate: Rate = text.parse().unwrap();
-            assert_eq!(rate.to_string().replace(' ', ""), text);
-        }
-    }
-
-    #[test]
-    fn reads_rates() {
-        assert_eq!(rate("off"), Rate::OFF);
-        assert_eq!(
-            rate("60/1m"),
-            Rate::per_minute(NonZeroU32::new(60).unwrap())
-        );
-        for wrong in [
-            "", "60", "0/1m", "60/", "60/0s", "-1/1s", "off/1s", "1/1", "2/1ns",
-        ] {
-            assert_eq!(wrong.parse::<Rate>(), Err(RateError), "{wrong}");
-        }
     }
 
     #[test]

@@ -81,7 +81,21 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Self::resolve(&String::deserialize(from)?).map_err(de::Error::custom)
+        from.deserialize_str(Reference)
+    }
+}
+
+struct Reference;
+
+impl de::Visitor<'_> for Reference {
+    type Value = Secret;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a reference to a secret, `env:NAME` or `file:PATH`")
+    }
+
+    fn visit_str<E: de::Error>(self, reference: &str) -> Result<Secret, E> {
+        Secret::resolve(reference).map_err(E::custom)
     }
 }
 

@@ -22,6 +22,7 @@ mod cookies;
 mod dead_ends;
 mod device_bound;
 mod empty_lists;
+mod expected;
 mod grants;
 mod header_operations;
 mod hidden_pages;

@@ -2,6 +2,7 @@
 //!
 //! Values are left out of every message: a value may be a secret in the wrong place.
 
+use super::expected::{ADDRESSES, expected as expected_as};
 use crate::diagnostic::{Diagnostic, split_hint};
 
 /// A key that a message names.
@@ -56,23 +57,13 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
         .or_else(|| text.strip_prefix("invalid value: "))
         .and_then(|rest| rest.rsplit_once(", expected "));
     if let Some((found, expected)) = mismatch {
-        let found = kind(found);
-        let expected = if expected.starts_with("struct ") {
-            "a mapping"
-        } else {
-            expected
+        let found = match text.starts_with("invalid value: integer") {
+            true => "another number",
+            false => kind(found),
         };
-        let hint = match expected {
-            "a boolean" => Some("write `true` or `false`".to_owned()),
-            "a duration" => Some("such as `500ms`, `30s` or `10m`".to_owned()),
-            "a socket address" => Some(ADDRESSES.to_owned()),
-            "a string" if matches!(found, "a number" | "true or false") => {
-                Some("put it in quotes".to_owned())
-            }
-            _ => None,
-        };
+        let (expected, hint) = expected_as(expected, found);
         let message = format!("expected {expected}, found {found}");
-        return (error(&message, hint), None);
+        return (error(&message, hint.map(str::to_owned)), None);
     }
     if text == "invalid socket address syntax" {
         let message = "expected an IP address and a port, and no host name";
@@ -120,7 +111,8 @@ pub(super) fn choice(word: &str, known: &[&str]) -> Option<String> {
 fn kind(found: &str) -> &'static str {
     match found.split([' ', '`', '"']).next().unwrap_or_default() {
         "boolean" => "true or false",
-        "integer" | "floating" => "a number",
+        "integer" => "a number",
+        "floating" => "a number with a fraction",
         "string" | "character" => "text",
         "unit" | "Option" => "nothing",
         "sequence" => "a list",
@@ -129,8 +121,6 @@ fn kind(found: &str) -> &'static str {
     }
 }
 
-const ADDRESSES: &str =
-    "such as `0.0.0.0:8080`, `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`";
 /// How alike two words must be, of 1, for one to be a slip of the other.
 const CLOSE: f64 = 0.8;
 /// How many known words fit into a message.

@@ -7,6 +7,7 @@ mod example;
 mod forms;
 mod hazards;
 mod issuers;
+mod kinds;
 mod listeners;
 mod no_effect;
 mod routes;
@@ -174,7 +175,9 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
     );
     assert_eq!(
         with("admin:\n  token: 31337"),
-        ["23:10: admin.token: expected a string, found a number; put it in quotes"]
+        [
+            "23:10: admin.token: expected a reference to a secret, `env:NAME` or `file:PATH`, found a number"
+        ]
     );
     assert_eq!(with("admin:\n  token: env:PATH"), [""; 0]);
 }
@@ -224,7 +227,7 @@ fn what_was_taken_out_moves_no_place_and_makes_no_problem() {
         problems(&text),
         [
             "4:5: issuers[0]: `iss` is missing: set it to the exact `iss` of this issuer's tokens",
-            "11:5: issuers[1].jwks_file: expected path string, found a list",
+            "11:5: issuers[1].jwks_file: expected a path, found a list",
             "16:5: routes[0].path: expected a string, found a list",
             &format!("19:23: routes[1].allowed_origins[0]: {no_origin}"),
             &format!("19:38: routes[1].allowed_origins[2]: {no_origin}"),
