@@ -10,6 +10,8 @@ use saphyr_parser::{Event, Parser, Span};
 
 use crate::diagnostic::{Aim, Diagnostic, Position};
 
+mod tags;
+
 /// A node of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -206,11 +208,12 @@ impl Walk {
                     ));
                 }
             }
-            Event::Scalar(text, _, anchor, _) => {
+            Event::Scalar(text, _, anchor, tag) => {
                 if self.awaits_key() {
                     return self.key(&text, at);
                 }
-                self.value(at, false);
+                let path = self.value(at, false);
+                tags::known(tag.as_deref(), &path, at)?;
                 self.anchored.insert(anchor, 1);
                 self.grow(1, at)?;
             }
@@ -229,15 +232,17 @@ impl Walk {
                 })?;
                 self.grow(size, at)?;
             }
-            Event::MappingStart(anchor, _) => {
+            Event::MappingStart(anchor, tag) => {
                 let holds = Holds::Mapping {
                     keys: HashMap::new(),
                     pending: None,
                 };
-                self.enter(anchor, holds, at)?;
+                let path = self.enter(anchor, holds, at)?;
+                tags::known(tag.as_deref(), &path, at)?;
             }
-            Event::SequenceStart(anchor, _) => {
-                self.enter(anchor, Holds::Sequence { next: 0 }, at)?;
+            Event::SequenceStart(anchor, tag) => {
+                let path = self.enter(anchor, Holds::Sequence { next: 0 }, at)?;
+                tags::known(tag.as_deref(), &path, at)?;
             }
             Event::MappingEnd | Event::SequenceEnd => {
                 if let Some(closed) = self.open.pop() {
@@ -311,7 +316,8 @@ impl Walk {
         path
     }
 
-    fn enter(&mut self, anchor: usize, holds: Holds, at: Position) -> Result<(), Diagnostic> {
+    /// Opens a mapping or a list, and answers its path.
+    fn enter(&mut self, anchor: usize, holds: Holds, at: Position) -> Result<String, Diagnostic> {
         if self.awaits_key() {
             return Err(self.fault(at, "a key must be a plain string"));
         }
@@ -320,12 +326,12 @@ impl Walk {
         }
         let path = self.value(at, true);
         self.open.push(Open {
-            path,
+            path: path.clone(),
             anchor,
             size: 1,
             holds,
         });
-        Ok(())
+        Ok(path)
     }
 
     fn grow(&mut self, nodes: usize, at: Position) -> Result<(), Diagnostic> {

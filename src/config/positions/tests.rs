@@ -140,3 +140,34 @@ fn expansion_by_aliases_is_bounded() {
         "an alias refers to an anchor that contains it"
     );
 }
+
+#[test]
+fn tags_of_other_programs_are_no_part_of_a_configuration() {
+    for text in [
+        "iss: !!str https://id.acme.example\n",
+        "iss: \"!env ISS\"\n",
+        "routes: !!seq\n  - !!map {path: /, exact: !!bool true}\n",
+    ] {
+        assert!(Index::of(text).is_ok(), "{text}");
+    }
+    for (text, path, line) in [
+        ("iss: !env ISS\n", "iss", 1),
+        ("admin:\n  token: !hunter2\n", "admin.token", 2),
+        ("routes:\n  - !include {path: /}\n", "routes[0]", 2),
+        ("routes: !join [a, b]\n", "routes", 1),
+        ("key: !!binary aGk=\n", "key", 1),
+        ("key: !<tag:acme.example,2026:x> y\n", "key", 1),
+    ] {
+        let found = faults(text);
+        let [fault] = found.as_slice() else {
+            panic!("{text}: {found:?}");
+        };
+        assert_eq!(fault.path, path, "{text}");
+        assert_eq!(fault.position.unwrap().line, line, "{text}");
+        assert!(
+            fault.message.starts_with("a tag of YAML"),
+            "{text}: {fault}"
+        );
+        assert!(!fault.to_string().contains("hunter2"), "{fault}");
+    }
+}
