@@ -54,7 +54,7 @@ impl Gateway {
             match Self::start_by_in(launcher, dir.clone(), config.clone()).await {
                 Ok(gateway) => return gateway,
                 // Another process may take a port between our look and the bind.
-                Err(log) if log.to_lowercase().contains("in use") => continue,
+                Err(log) if log.contains("another process listens there") => continue,
                 Err(log) => panic!("the gateway did not start:\n{log}"),
             }
         }
