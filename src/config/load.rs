@@ -49,6 +49,7 @@ mod sticky;
 mod telemetry;
 mod trusted_fields;
 mod types;
+mod variables;
 
 pub use section::load_section;
 
@@ -137,7 +138,8 @@ impl Loaded {
         let text = std::str::from_utf8(text).map_err(|error| {
             let before = text.iter().take(error.valid_up_to());
             let line = 1 + before.filter(|byte| **byte == b'\n').count();
-            vec![Diagnostic::error("", "not UTF-8").at(Position { line, column: 1 })]
+            let error = Diagnostic::error("", "not UTF-8").at(Position { line, column: 1 });
+            vec![error.hint("save the file as UTF-8")]
         })?;
         let text = without_mark(text);
         let positions = Index::of(text)?;
@@ -148,11 +150,12 @@ impl Loaded {
             }
             let found = positions.position(found).into_iter();
             found
-                .map(|error| about_variables(error, text))
+                .map(|error| variables::about(error, text))
                 .collect::<Vec<_>>()
         })?;
         let mut found = check::diagnostics(&config);
         found.extend(attributes::CONFIG.warnings(config.document.value()));
+        found.extend(variables::warnings(config.document.value()));
         let found = positions.position(found);
         if found.iter().any(Diagnostic::is_error) {
             return Err(found);
@@ -193,25 +196,6 @@ pub fn disagreements(config: &Config) -> Vec<Diagnostic> {
     let mut found = check::diagnostics(config);
     found.retain(Diagnostic::is_error);
     found
-}
-
-/// Says that variables of the environment are not expanded, where a wrong value has one.
-fn about_variables(error: Diagnostic, text: &str) -> Diagnostic {
-    let written = error.position.and_then(|position| {
-        let line = text.lines().nth(position.line.checked_sub(1)?)?;
-        Some(line.chars().skip(position.column.checked_sub(1)?))
-    });
-    let has_variable = written.is_some_and(|written| {
-        let mut written = written.skip_while(|letter| *letter != '$').skip(1);
-        let next = written.next();
-        next.is_some_and(|next| next == '{' || next.is_ascii_uppercase())
-    });
-    match has_variable && error.hint.is_none() {
-        true => {
-            error.hint("variables are not expanded; only secrets are read from the environment")
-        }
-        false => error,
-    }
 }
 
 /// The text without the byte order mark that some editors put before it.

@@ -13,6 +13,7 @@ mod no_effect;
 mod routes;
 mod sticky;
 mod trust;
+mod variables;
 mod whole_file;
 
 /// A valid configuration; each test changes one thing in it.
@@ -272,7 +273,7 @@ fn the_rest_of_the_file() {
             "api_prefix: ${PREFIX}",
             &[
                 "22:13: api_prefix: a path must start with `/`; variables are not expanded; only secrets \
-               are read from the environment",
+               are read from the environment, by `env:NAME`",
             ],
         ),
         ("api_prefix: /auth/v1", &[]),

@@ -19,7 +19,10 @@ fn what_is_no_mapping_at_all() {
         "{tab:?}"
     );
     let found = parse(b"a: 1\nb: \xff\n").unwrap_err();
-    assert_eq!(found[0].to_string(), "2:1: not UTF-8");
+    assert_eq!(
+        found[0].to_string(),
+        "2:1: not UTF-8; save the file as UTF-8"
+    );
 }
 
 #[test]
