@@ -91,15 +91,28 @@ impl fmt::Display for ListenAddress {
 
 impl<'de> Deserialize<'de> for ListenAddress {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
+        from.deserialize_str(WrittenAddress)
+    }
+}
+
+struct WrittenAddress;
+
+impl de::Visitor<'_> for WrittenAddress {
+    type Value = ListenAddress;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("socket address")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ListenAddress, E> {
         if let Some(path) = text.strip_prefix("unix:") {
             let path = PathBuf::from(path);
             return match path.is_absolute() {
-                true => Ok(Self::Unix(path)),
-                false => Err(de::Error::custom("expected `unix:` and an absolute path")),
+                true => Ok(ListenAddress::Unix(path)),
+                false => Err(E::custom("expected `unix:` and an absolute path")),
             };
         }
-        text.parse().map(Self::Inet).map_err(de::Error::custom)
+        text.parse().map(ListenAddress::Inet).map_err(E::custom)
     }
 }
 

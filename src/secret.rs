@@ -113,11 +113,14 @@ pub(crate) enum SecretError {
         "a secret must be a reference, `env:NAME` or `file:PATH`, and never in the file itself"
     )]
     Inline,
-    #[error("the environment variable `{0}` is not set (or is not UTF-8)")]
+    #[error(
+        "the environment variable `{0}` is not set (or is not UTF-8): set it for this process; a service does not \
+         have the environment of your shell"
+    )]
     Env(String),
     #[error("the file `{0}` cannot be read: {1}")]
     File(String, String),
-    #[error("the secret is empty")]
+    #[error("the secret is empty: write it where the reference leads")]
     Empty,
 }
 

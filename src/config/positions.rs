@@ -6,11 +6,14 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::diagnostic::{Aim, Diagnostic, Position};
 
+mod syntax;
 mod tags;
+
+pub use syntax::not_yaml;
 
 /// A node of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,28 +32,6 @@ pub struct Index {
     places: HashMap<String, Place>,
     /// Paths as spelled, by the same path in snake_case.
     spellings: HashMap<String, String>,
-}
-
-/// What a YAML parser cannot read, with the mistake that is most likely behind it.
-pub fn not_yaml(said: &str, at: Position) -> Diagnostic {
-    let error = Diagnostic::error("", format!("not YAML: {said}")).at(at);
-    match said {
-        said if said.contains("a tab") || said.contains("tabs") => {
-            error.hint("YAML is indented with spaces, not with tabs")
-        }
-        said if [
-            "block collection",
-            "block mapping",
-            "simple key",
-            "mapping values",
-        ]
-        .iter()
-        .any(|sign| said.contains(sign)) =>
-        {
-            error.hint("compare the indentation of this line with that of the lines above")
-        }
-        _ => error,
-    }
 }
 
 impl Index {
@@ -117,7 +98,9 @@ impl Index {
 
     fn locate_one(&self, found: Diagnostic) -> Diagnostic {
         let Some(place) = self.find(&found.path) else {
-            return found.at(Position::START);
+            // What is about no key may know its place: a fault of syntax does.
+            let position = found.position.unwrap_or(Position::START);
+            return found.at(position);
         };
         let position = match found.aim {
             Aim::Key => place.key,
@@ -208,9 +191,9 @@ impl Walk {
                     ));
                 }
             }
-            Event::Scalar(text, _, anchor, tag) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 if self.awaits_key() {
-                    return self.key(&text, at);
+                    return self.key(&text, style, at);
                 }
                 let path = self.value(at, false);
                 tags::known(tag.as_deref(), &path, at)?;
@@ -265,9 +248,16 @@ impl Walk {
         )
     }
 
-    fn key(&mut self, key: &str, at: Position) -> Result<(), Diagnostic> {
+    fn key(&mut self, key: &str, style: ScalarStyle, at: Position) -> Result<(), Diagnostic> {
         if key.len() > MAX_KEY {
             return Err(self.fault(at, "the key is longer than any known key"));
+        }
+        if style == ScalarStyle::Plain && !syntax::is_text(key) {
+            // Among keys that are only for anchors, any one may stand.
+            let path = self.open.last().map_or("", |open| open.path.as_str());
+            if !path.starts_with("x-") {
+                return Err(syntax::no_text(member(path, key), at));
+            }
         }
         let Some(Open {
             path,

@@ -10,7 +10,7 @@ pub(super) fn expected<'a>(said: &'a str, found: &str) -> (&'a str, Option<&'sta
     match said {
         "a boolean" => (said, Some("write `true` or `false`")),
         "a duration" => (said, Some("such as `500ms`, `30s` or `10m`")),
-        "a socket address" => (said, Some(ADDRESSES)),
+        "socket address" => ("an IP address and a port", Some(ADDRESSES)),
         "a string" if found.starts_with("a number") || found == "true or false" => {
             (said, Some("put it in quotes"))
         }

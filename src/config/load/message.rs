@@ -69,9 +69,25 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
         let message = "expected an IP address and a port, and no host name";
         return (error(message, Some(ADDRESSES.to_owned())), None);
     }
+    if let Some((message, hint)) = of_other_crates(text) {
+        return (error(message, Some(hint.to_owned())), None);
+    }
     let (text, hint) = split_hint(text);
     let error = error(text, hint.map(str::to_owned));
     (error, Some(Key::Perhaps(word.to_owned())))
+}
+
+/// What types of other crates say, which have no example in their words, and sometimes the value.
+fn of_other_crates(text: &str) -> Option<(&'static str, &'static str)> {
+    if text == "invalid IP address syntax" {
+        let hint = "such as `10.0.0.0/8`, or `10.0.0.5/32` for one address";
+        return Some(("expected a network", hint));
+    }
+    if text.starts_with("UUID parsing failed") {
+        return Some(("not a UUID", "write one as `uuidgen` prints it"));
+    }
+    let is_of_url = URL_FAULTS.iter().any(|fault| text.starts_with(fault));
+    is_of_url.then_some(("not a URL", "such as `https://host.example/path`"))
 }
 
 /// Of an algorithm that is not one for public keys, the closest one would be the wrong one.
@@ -121,6 +137,16 @@ fn kind(found: &str) -> &'static str {
     }
 }
 
+/// How the texts begin that `url` has for what is no URL.
+const URL_FAULTS: [&str; 7] = [
+    "relative URL without a base",
+    "empty host",
+    "invalid port number",
+    "invalid international domain name",
+    "invalid IPv4 address",
+    "invalid IPv6 address",
+    "invalid domain character",
+];
 /// How alike two words must be, of 1, for one to be a slip of the other.
 const CLOSE: f64 = 0.8;
 /// How many known words fit into a message.
@@ -163,6 +189,7 @@ mod tests {
             "invalid value: string \"31337, expected x\", expected a string",
             "invalid type: string \"31337\", expected struct Admin",
             "unknown field `31337`, expected `a` or `b`",
+            "relative URL without a base: \"31337\"",
         ] {
             let (error, _) = translate(said, "");
             assert!(!format!("{error:?}").contains("31337"), "{error}");

@@ -99,7 +99,15 @@ fn syntax(error: &serde_yaml::Error) -> Diagnostic {
             line: location.line(),
             column: location.column(),
         });
-    not_yaml(&error.to_string(), at)
+    let said = error.to_string();
+    // The text has the value, which may be a secret.
+    if said.contains("invalid type: ") || said.contains("invalid value: ") {
+        let message = "a number with more digits than any key takes";
+        return Diagnostic::error("", message)
+            .at(at)
+            .hint("put it in quotes if it is a text");
+    }
+    not_yaml(&said, at)
 }
 
 /// The error, moved to the key that its text names.

@@ -171,3 +171,23 @@ fn tags_of_other_programs_are_no_part_of_a_configuration() {
         assert!(!fault.to_string().contains("hunter2"), "{fault}");
     }
 }
+
+#[test]
+fn a_key_is_a_text() {
+    for text in [
+        "upstreams:\n  '1': {}\n",
+        "upstreams:\n  one: {}\n  no: {}\n  1st: {}\n  10.0.0.1: {}\n",
+        "x-notes:\n  2026: {}\n",
+    ] {
+        assert!(Index::of(text).is_ok(), "{text}");
+    }
+    for key in ["1", "0x1f", "1e3", "true", "False", "~", "null"] {
+        let found = faults(&format!("upstreams:\n  {key}: {{}}\n"));
+        let [fault] = found.as_slice() else {
+            panic!("{key}: {found:?}");
+        };
+        assert_eq!(fault.position, Some(at(2, 3)), "{key}");
+        assert_eq!(fault.path, format!("upstreams.{key}"));
+        assert_eq!(fault.hint.as_deref(), Some("put it in quotes"), "{key}");
+    }
+}

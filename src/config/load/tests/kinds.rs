@@ -82,3 +82,50 @@ fn a_rate_is_a_count_and_a_period() {
         assert_eq!(with(&more(rate)), [expected], "{rate}");
     }
 }
+
+/// A token of digits alone would be in the log otherwise.
+#[test]
+fn a_number_that_yaml_cannot_hold_is_not_repeated() {
+    let expected =
+        "22:16: a number with more digits than any key takes; put it in quotes if it is a text";
+    for digits in ["99999999999999999999", "0x1234567890abcdef1234567890abcdef"] {
+        assert_eq!(with(&format!("admin: {{token: {digits}}}")), [expected]);
+    }
+}
+
+#[test]
+fn addresses_networks_and_ids_have_an_example() {
+    let addresses =
+        "such as `0.0.0.0:8080`, `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`";
+    let expected =
+        |found: &str| format!("expected an IP address and a port, found {found}; {addresses}");
+    assert_eq!(
+        changed("127.0.0.1:8080", "8080"),
+        [format!(
+            "2:14: listeners[0].address: {}",
+            expected("a number")
+        )]
+    );
+    assert_eq!(
+        with("admin: {address: 9901}"),
+        [format!("22:18: admin.address: {}", expected("a number"))]
+    );
+    assert_all_with(&[
+        (
+            "trusted_proxies: [10.0.0.5]",
+            &[
+                "22:19: trusted_proxies[0]: expected a network; such as `10.0.0.0/8`, or `10.0.0.5/32` for \
+                 one address",
+            ],
+        ),
+        ("trusted_proxies: [10.0.0.5/32]", &[]),
+        (
+            "environment_id: abc",
+            &["22:17: environment_id: not a UUID; write one as `uuidgen` prints it"],
+        ),
+        (
+            "traces: {otlp: {endpoint: '127.0.0.1:4317'}}",
+            &["22:27: traces.otlp.endpoint: not a URL; such as `https://host.example/path`"],
+        ),
+    ]);
+}
