@@ -152,26 +152,32 @@ pub const WRONG_USAGE: u8 = 64;
 impl Cli {
     /// Does what was asked.
     pub fn run(self) -> ExitCode {
-        match self.command {
-            Command::Serve(options) => serve(&options),
-            Command::Check(options) => check::run(&options),
-            Command::Ready(gateway) => ready::ask(&gateway),
-            Command::Token(TokenCommand::Test(arguments)) => token_test::run(&arguments),
-            Command::Jwks(command) => command.run(),
-            Command::Reload(gateway) => reload::reload(&gateway),
-            Command::Route(command) => command.run(),
-            Command::Upstreams(command) => command.run(),
-            Command::Issuers(command) => command.run(),
-            Command::Users(command) => command.run(),
-            Command::Sessions(command) => command.run(),
-            Command::Keys(command) => command.run(),
-            Command::Audit(command) => command.run(),
-            Command::Tokens(command) => command.run(),
-            Command::Events(command) => command.run(),
-            Command::Store(command) => command.run(),
-            Command::Doctor(options) => doctor::run(&options),
-            Command::Demo(options) => demonstrate(&options),
-            Command::Generate(command) => command.run(),
+        print::exit_code(self.command.run())
+    }
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        match self {
+            Self::Serve(options) => serve(&options),
+            Self::Check(options) => check::run(&options),
+            Self::Ready(gateway) => ready::ask(&gateway),
+            Self::Token(TokenCommand::Test(arguments)) => token_test::run(&arguments),
+            Self::Jwks(command) => command.run(),
+            Self::Reload(gateway) => reload::reload(&gateway),
+            Self::Route(command) => command.run(),
+            Self::Upstreams(command) => command.run(),
+            Self::Issuers(command) => command.run(),
+            Self::Users(command) => command.run(),
+            Self::Sessions(command) => command.run(),
+            Self::Keys(command) => command.run(),
+            Self::Audit(command) => command.run(),
+            Self::Tokens(command) => command.run(),
+            Self::Events(command) => command.run(),
+            Self::Store(command) => command.run(),
+            Self::Doctor(options) => doctor::run(&options),
+            Self::Demo(options) => demonstrate(&options),
+            Self::Generate(command) => command.run(),
         }
     }
 }

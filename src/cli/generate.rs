@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
-use super::{Cli, ConfigFile, fail};
-use crate::config::{self, schema};
+use super::{Cli, ConfigFile, WRONG_USAGE, fail};
+use crate::config::{self, ConfigError, schema};
 use crate::metrics::{Metrics, table};
 
 mod forward_auth;
 
-use forward_auth::{Proxy, recipe};
+use forward_auth::{Proxy, RecipeError, recipe};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -43,52 +43,88 @@ pub(super) enum Command {
     },
 }
 
-impl Command {
-    /// Writes it to standard output.
-    pub(super) fn run(&self) -> ExitCode {
-        let mut text = Vec::new();
-        let made = match self {
-            Self::Completions { shell } => {
-                clap_complete::generate(*shell, &mut Cli::command(), NAME, &mut text);
-                Ok(())
-            }
-            Self::Schema => serde_json::to_writer_pretty(&mut text, &schema::of_config())
-                .map(|()| text.push(b'\n'))
-                .map_err(io::Error::from),
-            Self::ForwardAuth { proxy, file } => {
-                snippet(*proxy, &file.config).map(|snippet| text = snippet.into_bytes())
-            }
-            Self::Metrics => Metrics::new()
-                .map(|metrics| text = table(metrics.listed()).into_bytes())
-                .map_err(io::Error::other),
-            Self::Man {
-                all: Some(folder), ..
-            } => write_pages(&built(), folder),
-            Self::Man { command, .. } => page(command).and_then(|page| page.render(&mut text)),
-        };
-        match made.and_then(|()| io::stdout().write_all(&text)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, ExitCode::FAILURE),
+/// Why nothing was generated.
+#[derive(Debug, thiserror::Error)]
+enum GenerateError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    #[error("there is no command `{0}`; `vestibule help` lists them")]
+    NoCommand(String),
+    #[error("it cannot be written: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl GenerateError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) | Self::Recipe(_) | Self::NoCommand(_) => ExitCode::from(WRONG_USAGE),
+            Self::Write(_) => ExitCode::FAILURE,
         }
     }
 }
 
-fn snippet(proxy: Proxy, file: &Path) -> io::Result<String> {
+impl Command {
+    /// Writes it to standard output.
+    pub(super) fn run(&self) -> ExitCode {
+        let written = self.text().and_then(|text| {
+            match io::stdout().write_all(&text) {
+                // Whoever reads it has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => Ok(written?),
+            }
+        });
+        match written {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, error.exit_code()),
+        }
+    }
+
+    /// What is written there; nothing if it is written to files.
+    fn text(&self) -> Result<Vec<u8>, GenerateError> {
+        let mut text = Vec::new();
+        match self {
+            Self::Completions { shell } => {
+                clap_complete::generate(*shell, &mut Cli::command(), NAME, &mut text);
+            }
+            Self::Schema => {
+                serde_json::to_writer_pretty(&mut text, &schema::of_config())
+                    .map_err(io::Error::from)?;
+                text.push(b'\n');
+            }
+            Self::ForwardAuth { proxy, file } => {
+                text = snippet(*proxy, &file.config)?.into_bytes();
+            }
+            Self::Metrics => {
+                let metrics = Metrics::new().map_err(io::Error::other)?;
+                text = table(metrics.listed()).into_bytes();
+            }
+            Self::Man {
+                all: Some(folder), ..
+            } => write_pages(&built(), folder)?,
+            Self::Man { command, .. } => page(command)?.render(&mut text)?,
+        }
+        Ok(text)
+    }
+}
+
+fn snippet(proxy: Proxy, file: &Path) -> Result<String, GenerateError> {
     // A snippet has no secrets, so that it can be written where those of the file cannot be read.
-    let config = config::load_section(file, "").map_err(io::Error::other)?;
+    let config = config::load_section(file, "")?;
     if config.trusted_proxies.is_empty() {
         print_error!(
             "warning: `trusted_proxies` is empty, so the gateway refuses every question: add the \
              address of the proxy"
         );
     }
-    recipe(&config, proxy).map_err(io::Error::other)
+    Ok(recipe(&config, proxy)?)
 }
 
-fn page(path: &[String]) -> io::Result<clap_mangen::Man> {
+fn page(path: &[String]) -> Result<clap_mangen::Man, GenerateError> {
     let mut command = built();
     for name in path {
-        let unknown = || io::Error::other(format!("there is no command `{}`", path.join(" ")));
+        let unknown = || GenerateError::NoCommand(path.join(" "));
         command = command.find_subcommand(name).ok_or_else(unknown)?.clone();
     }
     Ok(page_of(command).1)

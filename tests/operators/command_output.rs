@@ -1,6 +1,8 @@
 //! What commands print that ask the running gateway: in which form, how much of a list, what they did, and
 //! what was wrong.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -353,6 +355,29 @@ async fn output_that_nobody_reads_is_dropped() {
         let process = process.stdout(closed()).stderr(closed()).status();
         let status = timeout(PATIENCE, process).await.unwrap().unwrap();
         assert_eq!(status.code(), Some(expected), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn output_that_a_full_disk_does_not_take_is_a_failure() {
+    let site = TestGateway::start().await;
+    for arguments in [
+        &["users", "list"][..],
+        &["keys", "list", "--json"],
+        &["generate", "schema"],
+    ] {
+        for (to, code) in [("/dev/null", 0), ("/dev/full", 1)] {
+            let to = std::fs::File::options().write(true).open(to).unwrap();
+            let mut process = binary();
+            process.args(arguments).current_dir(site.gateway.dir());
+            let process = process.stdout(to).stderr(Stdio::piped()).spawn().unwrap();
+            let ended = timeout(PATIENCE, process.wait_with_output()).await;
+            let ended = ended.unwrap().unwrap();
+            let errors = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {errors}");
+            let is_said = errors.contains("cannot be written: No space left");
+            assert_eq!(is_said, code == 1, "{arguments:?}: {errors}");
+        }
     }
 }
 

@@ -32,7 +32,7 @@ async fn the_program_and_its_commands_have_man_pages() {
     }
     let dir = TempDir::new().unwrap();
     let (code, _, errors) = run(dir.path(), &["generate", "man", "serv"], "").await;
-    assert_eq!(code, 1);
+    assert_eq!(code, 64);
     assert!(errors.contains("no command `serv`"), "{errors}");
 }
 
@@ -266,7 +266,7 @@ async fn a_recipe_names_every_field_that_a_client_could_forge() {
     unnamed["forward"]["identity"] = json!({ "X.User": "{user.id}" });
     write(&unnamed);
     let (code, _, errors) = run(dir.path(), &["generate", "forward-auth", "nginx"], "").await;
-    assert_eq!(code, 1);
+    assert_eq!(code, 64);
     assert!(errors.contains("`X.User`"), "{errors}");
 }
 
