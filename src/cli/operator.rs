@@ -58,11 +58,8 @@ impl Gateway {
     fn hint(&self, error: &CommandError) -> Option<&'static str> {
         match error {
             CommandError::Config(_) => Some(WITHOUT_FILE),
-            CommandError::Unreachable { .. } | CommandError::Unauthorized { .. }
-                if self.admin.is_none() =>
-            {
-                Some(SINCE_START)
-            }
+            CommandError::Unreachable { .. } if self.admin.is_none() => Some(NOT_THERE),
+            CommandError::Unauthorized { .. } if self.admin.is_none() => Some(SINCE_START),
             _ => None,
         }
     }
@@ -87,8 +84,13 @@ pub(super) enum CommandError {
     #[error("`--admin {0}` is not a URL such as http://127.0.0.1:9901")]
     Address(String),
     /// The token's file cannot be read.
-    #[error("the token file cannot be read: {0}")]
-    TokenFile(std::io::Error),
+    #[error("the token file {} cannot be read: {cause}", file.display())]
+    TokenFile {
+        /// The path of the file.
+        file: PathBuf,
+        /// What went wrong.
+        cause: std::io::Error,
+    },
     /// A certificate that the connection needs cannot be used.
     #[error(transparent)]
     Tls(#[from] PinnedTlsError),
@@ -132,10 +134,16 @@ pub(super) enum CommandError {
 }
 
 impl CommandError {
+    /// A file with a token that cannot be read.
+    pub(super) fn token_file(file: &Path, cause: std::io::Error) -> Self {
+        let file = file.to_owned();
+        Self::TokenFile { file, cause }
+    }
+
     /// The code of a command that ends by it.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Address(_) | Self::TokenFile(_) | Self::Tls(_) => {
+            Self::Config(_) | Self::Address(_) | Self::TokenFile { .. } | Self::Tls(_) => {
                 ExitCode::from(WRONG_USAGE)
             }
             Self::Settings { .. }
@@ -163,7 +171,7 @@ where
     match runtime.map(|runtime| runtime.block_on(work(connection))) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
         Ok(Ok(false)) => ExitCode::FAILURE,
-        Ok(Err(error)) => fail_with_hint(gateway, &error, ExitCode::FAILURE),
+        Ok(Err(error)) => fail_with_hint(gateway, &error, error.exit_code()),
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
 }
@@ -194,8 +202,11 @@ impl Connection {
                 return Err(CommandError::Address(url.clone()));
             }
             Some(url) => {
-                let token = gateway.token_file.as_ref().map(std::fs::read_to_string);
-                let token = token.transpose().map_err(CommandError::TokenFile)?;
+                let token = gateway.token_file.as_ref().map(|file| {
+                    std::fs::read_to_string(file)
+                        .map_err(|cause| CommandError::token_file(file, cause))
+                });
+                let token = token.transpose()?;
                 let token = token.map(|token| token.trim_end_matches(['\r', '\n']).to_owned());
                 (url.trim_end_matches('/').to_owned(), token)
             }
@@ -377,6 +388,10 @@ fn printable_lines(text: &str) -> String {
 /// For whoever may not read the file, or not all of what it needs.
 const WITHOUT_FILE: &str = "with `--admin URL` and `--token-file FILE` the command does not read the \
                             configuration file";
+/// For whoever asks a gateway that does not run, or not there.
+const NOT_THERE: &str = "start the gateway, if it does not run. If it does, `admin` may have changed since: that takes \
+                         effect when the gateway restarts; until then, use `--admin` and `--token-file` with the \
+                         previous address and token. SIGHUP reloads the file without them";
 /// The command reads `admin` now, and the gateway read it when it started.
 const SINCE_START: &str = "a change of `admin` takes effect when the gateway restarts; until then, \
                            use `--admin` and `--token-file` with the previous address and token. \

@@ -46,22 +46,25 @@ impl Command {
 
 /// False if the request would be refused.
 async fn explain(api: Connection, question: &Question) -> Result<bool, CommandError> {
-    let token = question.token.as_deref().map(|file| match file.to_str() {
-        Some("-") => {
-            let mut text = String::new();
-            io::stdin()
-                .take(LONGEST_INPUT)
-                .read_to_string(&mut text)
-                .map(|_| text)
-        }
-        _ => std::fs::read_to_string(file),
+    let token = question.token.as_deref().map(|file| {
+        let read = match file.to_str() {
+            Some("-") => {
+                let mut text = String::new();
+                io::stdin()
+                    .take(LONGEST_INPUT)
+                    .read_to_string(&mut text)
+                    .map(|_| text)
+            }
+            _ => std::fs::read_to_string(file),
+        };
+        read.map_err(|cause| CommandError::token_file(file, cause))
     });
     let body = json!({
         "method": question.method,
         "url": question.url,
         "headers": question.headers,
         "listener": question.listener,
-        "token": token.transpose().map_err(CommandError::TokenFile)?,
+        "token": token.transpose()?,
     });
     let answer = api.send(Method::POST, &["routes", "explain"], body).await?;
     let passes = answer["passes"] == true;

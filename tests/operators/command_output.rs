@@ -164,7 +164,11 @@ async fn a_command_says_that_the_admin_section_counts_from_the_start_on() {
     });
     let (code, _, errors) = command(&site, &["keys", "list"]).await;
     assert_eq!(code, 1);
-    for said in ["does not respond", "hint: ", "when the gateway restarts"] {
+    for said in [
+        "does not respond",
+        "hint: start",
+        "when the gateway restarts",
+    ] {
         assert!(errors.contains(said), "{said}: {errors}");
     }
     // Who says where the gateway is has no need of it.
@@ -291,6 +295,10 @@ async fn a_token_that_is_not_taken_is_said_to_be() {
         has(&errors, &["is required", "use --token-file"]),
         "{errors}"
     );
+    let with_none = [&list[..], &["--token-file", "no-such-file"]].concat();
+    let (code, _, errors) = run(dir.path(), &with_none, "").await;
+    assert_eq!(code, 64);
+    assert!(has(&errors, &["the token file no-such-file"]), "{errors}");
 }
 
 #[tokio::test]
