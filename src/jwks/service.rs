@@ -266,20 +266,25 @@ impl Task {
                 fresh_for,
             } => {
                 let set = self.parse(&body)?;
-                // An equal body leaves the set as it is, and every refusal under it valid.
-                if self.body.as_ref() != Some(&body) {
-                    self.publish(set);
-                    self.body = Some(body);
-                }
                 self.validators = validators;
+                // An equal body leaves the set as it is, and every refusal under it valid. Providers that know
+                // no conditions answer with it each time.
+                if self.body.as_ref() == Some(&body) {
+                    return Ok((self.unchanged(), fresh_for));
+                }
+                self.publish(set);
+                self.body = Some(body);
                 self.keys.fetch_state().fetches.changed += 1;
                 Ok(("changed", fresh_for))
             }
-            Answer::Unchanged { fresh_for } => {
-                self.keys.fetch_state().fetches.unchanged += 1;
-                Ok(("unchanged", fresh_for))
-            }
+            Answer::Unchanged { fresh_for } => Ok((self.unchanged(), fresh_for)),
         }
+    }
+
+    /// Counts an answer that says nothing new; the word for it.
+    fn unchanged(&self) -> &'static str {
+        self.keys.fetch_state().fetches.unchanged += 1;
+        "unchanged"
     }
 
     fn publish(&self, set: KeySet) {

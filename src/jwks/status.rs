@@ -39,9 +39,9 @@ pub struct KeysStatus {
 /// Fetches since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FetchCounts {
-    /// With a new or equal body.
+    /// Fetches that brought another key set than the one before.
     pub changed: u64,
-    /// Fetches answered with 304 (Not Modified).
+    /// Fetches that brought the same one, or were answered with 304 (Not Modified).
     pub unchanged: u64,
     /// Fetches that failed.
     pub failed: u64,

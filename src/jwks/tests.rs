@@ -257,14 +257,15 @@ async fn an_equal_or_unchanged_answer_leaves_the_set_alone() {
     assert_eq!(
         scene.keys.status().fetches,
         FetchCounts {
-            changed: 2,
-            unchanged: 1,
+            changed: 1,
+            unchanged: 2,
             failed: 0
         }
     );
     scene.provider.says(Said::Keys(jwks(&["a"])));
     assert!(scene.keys.refresh().await);
     assert_eq!(scene.keys.generation(), generation + 1);
+    assert_eq!(scene.keys.status().fetches.changed, 2);
 }
 
 #[tokio::test(start_paused = true)]

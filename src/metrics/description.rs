@@ -112,7 +112,7 @@ pub(super) const USERS_LIVE: Description = (
 );
 pub(super) const JWKS_FETCHES: Description = (
     "vestibule_jwks_fetches_total",
-    "Fetches of key sets, by result.",
+    "Fetches of key sets, by result: `changed`, `unchanged`, or why one failed.",
     &["issuer", "result"],
 );
 pub(super) const JWKS_AGE: Description = (
