@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::json;
 use tracing::warn;
 
 #[macro_use]
@@ -40,10 +41,12 @@ mod tokens;
 mod upstreams;
 mod users;
 
+use crate::clock::UnixTime;
 use crate::config::Config;
 use crate::config::load::Loaded;
+use crate::telemetry::LogFormat;
 use crate::{demo, metrics, server, telemetry};
-use printable::printable;
+use printable::{printable, printable_json};
 
 /// A bring-your-own-auth gateway: a reverse proxy that exchanges your auth provider's JWTs for
 /// sessions of its own.
@@ -209,12 +212,33 @@ fn serve(options: &ServeOptions) -> ExitCode {
     };
     let ended = server::run(&config, start);
     drop(log);
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        // A service manager can tell by it that another start is of no use.
-        Err(error) if error.is_of_configuration() => fail(&error, ExitCode::from(WRONG_USAGE)),
-        Err(error) => fail(&error, ExitCode::FAILURE),
+    let Err(error) = ended else {
+        return ExitCode::SUCCESS;
+    };
+    // A service manager can tell by it that another start is of no use.
+    let code = match error.is_of_configuration() {
+        true => ExitCode::from(WRONG_USAGE),
+        false => ExitCode::FAILURE,
+    };
+    match config.log.format {
+        LogFormat::Text => fail(&error, code),
+        LogFormat::Json => {
+            print_error!("{}", last_line(&error));
+            code
+        }
     }
+}
+
+/// Why the gateway ended, as another line of its log, whatever level that has.
+fn last_line(error: &dyn std::error::Error) -> String {
+    let line = json!({
+        "timestamp": UnixTime::now().rfc3339(),
+        "level": "ERROR",
+        "message": "the gateway does not run",
+        "error": error.to_string(),
+        "target": module_path!(),
+    });
+    printable_json(&line.to_string())
 }
 
 fn demonstrate(options: &demo::Options) -> ExitCode {

@@ -157,6 +157,7 @@ pub enum Start {
 /// Serves until a signal stops it: SIGTERM drains, SIGINT stops at once, SIGUSR2 starts a process
 /// that takes over.
 pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
+    info!(version = env!("CARGO_PKG_VERSION"), "starting");
     huge_pages::refuse();
     open_files::raise();
     let descriptors = config.descriptors();

@@ -1,6 +1,6 @@
 //! The operators' listener: health and metrics, apart from the public one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Gateway, Key, TestGateway};
 
@@ -134,6 +134,9 @@ async fn a_taken_port_is_an_error_at_once() {
             .await
             .err()
             .expect("a taken port");
+        let last = refused.lines().last().unwrap();
+        let last: Value = serde_json::from_str(last).expect("a line of a JSON log");
+        assert_eq!(last["level"], "ERROR", "{last}");
         let address = if taken == "admin" {
             site.gateway.admin
         } else {
