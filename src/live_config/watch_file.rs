@@ -78,9 +78,8 @@ pub async fn watch_file(runtime: Arc<LiveConfig>, mut stopped: watch::Receiver<b
             return warn!("the configuration file is no longer watched");
         };
         writers = kept;
-        // Between the two steps of a replacement there may be no file.
         let is_quiet = quiet.is_reached(look, is_written, Instant::now());
-        if look.is_some() && is_quiet && look != runtime.looked() {
+        if is_quiet && look != runtime.looked() {
             runtime.reload(Trigger::File).await;
         }
     }
@@ -109,10 +108,17 @@ impl Quiet {
             self.since = now;
             return false;
         }
-        now.duration_since(self.since) >= self.needed
+        let needed = match look {
+            Some(_) => self.needed,
+            None => self.needed.max(GONE),
+        };
+        now.duration_since(self.since) >= needed
     }
 }
 
+/// Between the two steps of a replacement there may be no file. After this time there is none, and a restart would
+/// fail: the reload that fails says so.
+const GONE: Duration = Duration::from_secs(5);
 /// Between looks; a change is taken up after two of them at the earliest.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -140,5 +146,24 @@ mod tests {
         assert!(!reached(two, true, 9), "someone writes");
         assert!(!reached(two, false, 13));
         assert!(reached(two, false, 14));
+    }
+
+    #[test]
+    fn a_file_is_gone_when_it_does_not_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        std::fs::write(&path, "whole").unwrap();
+        let (there, gone) = (Look::at(&path), None);
+        let mut quiet = Quiet::new(Duration::ZERO);
+        let start = Instant::now();
+        let mut reached =
+            |look, second| quiet.is_reached(look, false, start + Duration::from_secs(second));
+        assert!(!reached(there, 0));
+        assert!(reached(there, 1));
+        assert!(!reached(gone, 2));
+        assert!(!reached(gone, 6));
+        assert!(reached(gone, 7));
+        assert!(!reached(there, 8));
+        assert!(reached(there, 9));
     }
 }

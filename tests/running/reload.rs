@@ -244,6 +244,16 @@ async fn hangup_and_a_file_however_it_is_replaced_reload() {
     let failures = site.gateway.metrics().await;
     let failed = [("result", "failure")];
     assert_eq!(failures.sum("vestibule_config_reloads_total", &failed), 0.0);
+    // A file that is gone for good is news, too: a restart would fail.
+    let text = changed(&site.gateway, |config| {
+        config["routes"][2]["path"] = json!("/three")
+    });
+    std::fs::remove_file(&path).unwrap();
+    let count = "vestibule_config_reloads_total";
+    site.gateway.metric_becomes(count, &failed, 1.0).await;
+    serves(&site.gateway, "/two").await;
+    std::fs::write(&path, text).unwrap();
+    serves(&site.gateway, "/three").await;
 }
 
 /// Routes, an issuer's settings, where another's keys come from and an upstream's servers change
