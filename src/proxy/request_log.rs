@@ -11,7 +11,7 @@ use http::StatusCode;
 use http::header::{HOST, USER_AGENT};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
-use pingora::{Error, Result};
+use pingora::{Error, ErrorType, Result};
 
 use super::connection::flow::Flow;
 use super::context::{RequestContext, Seen};
@@ -54,7 +54,7 @@ impl RequestLog {
             status,
             elapsed: ctx.started.elapsed(),
             sent: session.as_ref().body_bytes_sent(),
-            error,
+            error: error.filter(|error| !is_refusal(error)),
             cut: None,
         };
         self.keep(&answered, ctx);
@@ -96,6 +96,11 @@ impl RequestLog {
             spans::record(spans, answered, ctx);
         }
     }
+}
+
+/// Whether an error only carries a refusal, and no connection failed.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.etype(), ErrorType::HTTPStatus(_))
 }
 
 /// Whom a request is from, as far as trusted proxies say so.

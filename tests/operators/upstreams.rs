@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Pages, RawUpstream, TestGateway, run};
+use crate::support::{Pages, RawUpstream, Reply, TestGateway, run};
 
 #[tokio::test]
 async fn a_drain_is_seen_by_requests_operators_and_the_audit() {
@@ -24,6 +24,8 @@ async fn a_drain_is_seen_by_requests_operators_and_the_audit() {
     site.is_refusal(&refused, 503, "unavailable", "servers_drained")
         .await;
     assert_eq!(site.upstream.count(), 0);
+    let line = site.access_line(&refused).await;
+    assert_eq!(line.get("failed"), None, "no connection did: {line}");
     let ready = site.gateway.admin("/ready").await;
     assert_eq!(ready.status(), 200);
     let reported = "all servers of upstream app are drained";
@@ -77,6 +79,13 @@ async fn a_drain_is_seen_by_requests_operators_and_the_audit() {
         .collect();
     let (undrain, drain, app) = (json!("server.undrain"), json!("server.drain"), json!("app"));
     assert_eq!(actions, [(&undrain, &app), (&drain, &app)]);
+
+    // Unlike the refusal before, this is a connection that failed.
+    site.upstream.reply(Reply::Close);
+    let failed = site.gateway.get("/open", &[]).await;
+    assert_eq!(failed.status(), 502);
+    let line = site.access_line(&failed).await;
+    assert!(line["failed"].is_string(), "{line}");
 }
 
 /// A drain outlasts the gateway, and a reload.
