@@ -27,7 +27,7 @@ pub enum OpenError {
     )]
     InUse(PathBuf),
     /// It cannot be opened, created or written.
-    #[error("the store `{}` cannot be opened: {cause}", .path.display())]
+    #[error("the store `{}` cannot be opened: {cause}{}", .path.display(), advice(cause))]
     Io {
         /// The path of the file.
         path: PathBuf,
@@ -43,7 +43,11 @@ pub enum OpenError {
         cause: &'static str,
     },
     /// It is no store, or damaged.
-    #[error("`{}` is not a store of this gateway, or it is damaged: {cause}", .path.display())]
+    #[error(
+        "`{}` is not a store of this gateway, or it is damaged: {cause}; restore a copy, or move it away to \
+         begin with an empty store",
+        .path.display()
+    )]
     NotAStore {
         /// The path of the file.
         path: PathBuf,
@@ -59,7 +63,8 @@ pub enum OpenError {
     Replaced(PathBuf),
     /// A newer gateway wrote it.
     #[error(
-        "the store `{}` has schema version {found}; this gateway supports versions up to {known}",
+        "the store `{}` has schema version {found}; this gateway supports versions up to {known}: use a newer \
+         gateway, or restore a copy from before the upgrade",
         .path.display()
     )]
     NewerSchema {
@@ -70,6 +75,19 @@ pub enum OpenError {
         /// The latest version that this gateway reads.
         known: u32,
     },
+}
+
+/// What to do about an error of the system, where that is known.
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::NotFound => "; create its folder, or set another `store.path`",
+        io::ErrorKind::PermissionDenied => {
+            "; the user who runs the gateway must own the file and be able to write its folder (a file that a \
+             command of root created belongs to root)"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "; set a `store.path` that can be written",
+        _ => "",
+    }
 }
 
 /// Opens the database; asked again after an I/O error. What its writes lack is noted.

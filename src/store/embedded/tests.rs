@@ -94,6 +94,7 @@ async fn a_file_that_is_no_store_is_left_alone() {
     };
     let error = Embedded::open(&nowhere).err().unwrap();
     assert!(matches!(error, OpenError::Io { .. }), "{error}");
+    assert!(error.to_string().contains("create its folder"), "{error}");
 }
 
 #[tokio::test]

@@ -51,7 +51,10 @@ pub enum ConnectError {
     )]
     Encoding(String),
     /// A newer gateway created the schema.
-    #[error("the schema has version {found}, this gateway knows versions up to {known}")]
+    #[error(
+        "the schema of the database has version {found}; this gateway supports versions up to {known}: use a newer \
+         gateway, or restore a backup from before the upgrade"
+    )]
     NewerSchema {
         /// The version of the schema that was found.
         found: i32,
