@@ -32,6 +32,12 @@ pub enum UrlFault {
          `target_session_attrs` and `connect_timeout`"
     )]
     Unknown,
+    /// No server can be found by it.
+    #[error(
+        "it names no server, or not as many addresses or ports as hosts: write the host after the `@`, as in \
+         `postgres://user:password@host:5432/database`, or a socket's folder as `host=/run/postgresql`"
+    )]
+    Servers,
     /// It is wrong elsewhere.
     #[error(
         "expected `postgres://user:password@host:5432/database`, or keywords such as `host=... \
@@ -44,6 +50,9 @@ pub enum UrlFault {
 /// encrypted, and a server that takes no writes, as a standby, is none to connect to.
 pub(super) fn read(url: &str) -> Result<Config, UrlFault> {
     let mut config = Config::from_str(url).map_err(|_| fault(url))?;
+    if !names_servers(&config) {
+        return Err(UrlFault::Servers);
+    }
     if !says(url, "sslmode", ["disable", "require"]) {
         config.ssl_mode(match stays_on_machine(&config) {
             true => SslMode::Disable,
@@ -54,6 +63,14 @@ pub(super) fn read(url: &str) -> Result<Config, UrlFault> {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     Ok(config)
+}
+
+/// Whether a connection finds a server; the client looks for that when it connects.
+fn names_servers(config: &Config) -> bool {
+    let (hosts, addresses) = (config.get_hosts().len(), config.get_hostaddrs().len());
+    let (servers, ports) = (hosts.max(addresses), config.get_ports().len());
+    let is_matched = hosts == 0 || addresses == 0 || hosts == addresses;
+    servers > 0 && is_matched && (ports <= 1 || ports == servers)
 }
 
 /// Whether the URI, or the string of keywords and values, has this parameter, of which two values
@@ -318,6 +335,11 @@ mod tests {
                 "`target_session_attrs` must be `read-write`",
             ),
             ("postgres://ada@db/db?colour=red", "is not known"),
+            ("postgres:///db", "names no server"),
+            ("postgres://ada:pass@/db", "names no server"),
+            ("user=ada dbname=db", "names no server"),
+            ("host=one,two port=1,2,3", "as many"),
+            ("host=one,two hostaddr=192.0.2.7", "as many"),
             ("postgres://ada@[db/db", "expected `postgres://"),
             ("db.example", "expected `postgres://"),
         ] {
