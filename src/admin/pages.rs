@@ -194,3 +194,6 @@ const ROUTES: &str = "/dashboard/routes";
 const TOKENS: &str = "/dashboard/tokens";
 const WEBHOOKS: &str = "/dashboard/webhooks";
 const AUDIT: &str = "/dashboard/audit";
+
+#[cfg(test)]
+mod tests;

@@ -195,6 +195,25 @@ test('sessions that are ticked are ended together, and the list stays in sight',
   await page.waitForSelector('tr:has-text("kay@example.com"):has-text("revoked by loopback")');
 });
 
+test('Enter in a tick box asks about what is ticked, and in a field it adds the issuer', async () => {
+  for (const sub of ['may', 'ned']) assert.equal(await status(await token(sub)), 200);
+  await page.goto(`${gateway.admin}/dashboard/sessions`);
+  const second = 'tbody tr:nth-child(2) input[name=sid]';
+  await page.focus(second);
+  await page.keyboard.press('Space');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('dialog');
+  assert.equal(await page.textContent('dialog h2'), 'End 1 session?');
+  assert.equal(await page.getAttribute('dialog input[name=sid]', 'value'), await page.getAttribute(second, 'value'));
+  await page.keyboard.press('Escape');
+
+  await page.goto(`${gateway.admin}/dashboard/external/new?preset=`);
+  await page.fill('#name', 'enter');
+  await page.press('#name', 'Enter');
+  await page.waitForSelector('#problems:focus');
+  assert.match(await page.textContent('#problems'), /Not saved:.*iss/s);
+});
+
 test('a request id leads from the error page to the reason', async () => {
   const refused = await fetch(gateway.url, { headers: { authorization: `Bearer ${await token('ida', { life: -90 })}` } });
   assert.equal(refused.status, 401);
