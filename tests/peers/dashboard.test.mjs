@@ -214,6 +214,23 @@ test('Enter in a tick box asks about what is ticked, and in a field it adds the 
   assert.match(await page.textContent('#problems'), /Not saved:.*iss/s);
 });
 
+test('a button that is clicked twice does its act once', async () => {
+  await page.goto(`${gateway.admin}/dashboard/tokens`);
+  await page.fill('#name', 'twice');
+  await page.dblclick('button:text-is("Create token")');
+  await page.waitForSelector('#new-token');
+  await page.goto(`${gateway.admin}/dashboard/tokens`);
+  await page.dblclick('[aria-label="Revoke the token of twice"]');
+  await page.waitForSelector('dialog');
+  assert.equal(await page.locator('dialog').count(), 1);
+  // What was asked about can be asked about again.
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('dialog', { state: 'detached' });
+  await page.click('[aria-label="Revoke the token of twice"]');
+  await agree();
+  await page.waitForSelector('[role=status]:has-text("refused from now on")');
+});
+
 test('a request id leads from the error page to the reason', async () => {
   const refused = await fetch(gateway.url, { headers: { authorization: `Bearer ${await token('ida', { life: -90 })}` } });
   assert.equal(refused.status, 401);

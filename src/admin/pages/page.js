@@ -1,3 +1,15 @@
+// A form that is under way is not sent again by a second click. After a while it may be: nothing says that somebody
+// stopped the first.
+let underWay = new WeakMap();
+document.addEventListener('submit', (event) => {
+  const isUnderWay = Date.now() - (underWay.get(event.target) ?? 0) < 10_000;
+  if (!isUnderWay) return underWay.set(event.target, Date.now());
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+// A page that the browser kept, as after its back button.
+addEventListener('pageshow', () => { underWay = new WeakMap(); });
+
 // What cannot be taken back is asked about on a page; this shows that page as a dialog.
 document.addEventListener('submit', async (event) => {
   const button = event.submitter;
@@ -12,6 +24,7 @@ document.addEventListener('submit', async (event) => {
   if (!question) {
     // Whatever it is instead of a question, the browser shows it.
     delete button.dataset.asks;
+    underWay.delete(form);
     form.requestSubmit(button);
     return;
   }
@@ -27,7 +40,10 @@ document.addEventListener('submit', async (event) => {
     click.preventDefault();
     dialog.close();
   });
-  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    underWay.delete(form);
+  });
   document.body.append(dialog);
   dialog.showModal();
 });
