@@ -231,6 +231,15 @@ test('a button that is clicked twice does its act once', async () => {
   await page.waitForSelector('[role=status]:has-text("refused from now on")');
 });
 
+test('a list that is no longer up to date says so', async () => {
+  const list = '**/dashboard/sessions';
+  await page.goto(`${gateway.admin}/dashboard/sessions`);
+  await page.route(list, (route) => route.abort());
+  await page.waitForSelector('[role=alert]:has-text("does not answer")');
+  await page.unroute(list);
+  await page.waitForSelector('[role=alert]', { state: 'detached' });
+});
+
 test('a request id leads from the error page to the reason', async () => {
   const refused = await fetch(gateway.url, { headers: { authorization: `Bearer ${await token('ida', { life: -90 })}` } });
   assert.equal(refused.status, 401);

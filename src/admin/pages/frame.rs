@@ -5,11 +5,12 @@ use std::borrow::Cow;
 
 use super::{
     ACCESS_LISTS, AUDIT, EXTERNAL, KEYS, OVERVIEW, REFUSALS, ROUTES, SESSIONS, TOKENS, USERS,
-    WEBHOOKS,
+    WEBHOOKS, moment,
 };
 use crate::admin::access::Operator;
 use crate::admin::browser::DashboardUser;
 use crate::admin::notice::Notice;
+use crate::clock::UnixTime;
 use crate::operator::Role;
 
 /// The frame of one page.
@@ -76,6 +77,11 @@ impl Frame {
     /// What was just done.
     pub(super) fn notice(&self) -> Option<&'static Notice> {
         self.dashboard_user.visit.notice
+    }
+
+    /// When what is shown was so.
+    pub(super) fn now(&self) -> String {
+        moment(&UnixTime::now())
     }
 
     /// The address of the page, without what was just done.

@@ -68,20 +68,41 @@ discovered?.addEventListener('input', () => {
   }, 600);
 });
 
-// What is live is looked at again, unless somebody is at work in it or looks elsewhere.
+// What is live is looked at again, unless somebody is at work in it or looks elsewhere. If that fails, the page says so:
+// what it shows may be true no longer.
 const live = document.querySelector('[data-live]');
 if (live) {
-  setInterval(async () => {
-    if (document.hidden || live.contains(document.activeElement) || live.querySelector('input:checked, details[open]')) return;
-    const answer = await fetch(location.href).catch(() => null);
-    if (!answer?.ok || answer.redirected) return;
-    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-    const fresh = page.getElementById(live.id);
-    if (fresh && !live.contains(document.activeElement)) {
-      live.replaceChildren(...fresh.childNodes);
-      showCopies();
+  const note = document.createElement('p');
+  note.className = 'note bad';
+  note.setAttribute('role', 'alert');
+  const outdated = (why, login) => {
+    const text = `No longer up to date: ${why}. `;
+    if (note.isConnected && note.firstChild?.textContent === text) return;
+    note.replaceChildren(text);
+    if (login) {
+      const link = document.createElement('a');
+      link.href = login;
+      link.textContent = 'Log in';
+      note.append(link);
     }
-  }, 5000);
+    live.before(note);
+  };
+  const look = async () => {
+    if (document.hidden || live.contains(document.activeElement) || live.querySelector('input:checked, details[open]')) return;
+    const answer = await fetch(location.href, { signal: AbortSignal.timeout(20_000) }).catch(() => null);
+    if (!answer) return outdated('the gateway does not answer');
+    if (answer.redirected) return outdated('you are logged out', answer.url);
+    if (!answer.ok) return outdated(`the gateway answers with ${answer.status}`);
+    const text = await answer.text().catch(() => null);
+    const fresh = text && new DOMParser().parseFromString(text, 'text/html').getElementById(live.id);
+    if (!fresh) return outdated('the gateway does not answer');
+    note.remove();
+    if (live.contains(document.activeElement)) return;
+    live.replaceChildren(...fresh.childNodes);
+    showCopies();
+  };
+  const again = () => setTimeout(() => look().finally(again), 5000);
+  again();
 }
 
 // Copies what is shown once, and ids. Also on what is looked at again, where buttons are new.
@@ -93,7 +114,9 @@ document.addEventListener('click', async ({ target }) => {
   const button = target.closest?.('[data-copy], [data-copy-text]');
   if (!button) return;
   const text = button.dataset.copyText ?? document.getElementById(button.dataset.copy).textContent;
-  await navigator.clipboard.writeText(text);
-  button.textContent = 'Copied';
+  const said = await navigator.clipboard.writeText(text).then(() => 'Copied', () => 'Not copied');
+  button.textContent = said;
+  // What a screen reader calls the button instead of its text.
+  if (button.hasAttribute('aria-label')) button.setAttribute('aria-label', said);
 });
 showCopies();
