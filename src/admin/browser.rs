@@ -36,6 +36,14 @@ pub struct DashboardSessions {
     is_https: bool,
 }
 
+/// A session that was just opened.
+pub struct LoggedIn {
+    /// The cookie to set.
+    pub cookie: String,
+    /// Who looks from now on.
+    pub dashboard_user: DashboardUser,
+}
+
 /// Who looks at a page.
 #[derive(Clone, Debug)]
 pub struct DashboardUser {
@@ -101,16 +109,19 @@ impl DashboardSessions {
         }
     }
 
-    /// Opens a session; the cookie to set.
-    pub fn log_in(&self, operator: &Operator) -> String {
+    /// Opens a session.
+    pub fn log_in(&self, operator: Operator) -> LoggedIn {
         let mut until = UnixTime::now().plus(SESSION_AGE);
         if let Some(end) = operator.expires_at() {
             until = until.min(end);
         }
         let (id, key) = (random_word(), operator.key());
-        let tag = self.tag(&id, until, operator);
+        let tag = self.tag(&id, until, &operator);
         let sealed = format!("{id}.{}.{tag}.{key}", until.0);
-        self.set_cookie(sealed, cookie::time::Duration::HOUR)
+        LoggedIn {
+            cookie: self.set_cookie(sealed, cookie::time::Duration::HOUR),
+            dashboard_user: self.visitor(&id, operator),
+        }
     }
 
     /// Whose session a request's cookie names.
@@ -138,12 +149,17 @@ impl DashboardSessions {
             Ok(None) => {}
             Err(error) => warn!(%error, "it is not known whether an operator has logged out"),
         }
-        Ok(Some(DashboardUser {
+        Ok(Some(self.visitor(sealed.id, operator)))
+    }
+
+    /// Whoever has the session with this id.
+    fn visitor(&self, id: &str, operator: Operator) -> DashboardUser {
+        DashboardUser {
             operator,
-            csrf: self.sign(&["csrf", sealed.id]),
+            csrf: self.sign(&["csrf", id]),
             logged_in: true,
             visit: Visit::default(),
-        }))
+        }
     }
 
     /// The operator whom a session was given to, while it lasts, closed or not.
@@ -237,7 +253,7 @@ impl DashboardUser {
     pub fn check(&self, csrf: &str) -> Result<(), ApiError> {
         let same = verify_slices_are_equal(csrf.as_bytes(), self.csrf.as_bytes());
         same.map_err(|_| {
-            ApiError::forbidden("csrf", "this form has expired; go back and reload it")
+            ApiError::forbidden(EXPIRED_FORM, "this form has expired; go back and reload it")
         })
     }
 }
@@ -247,6 +263,9 @@ impl fmt::Debug for DashboardSessions {
         f.debug_struct("DashboardSessions").finish_non_exhaustive()
     }
 }
+
+/// The code of a form that is from another session, or from before the gateway's start.
+pub(super) const EXPIRED_FORM: &str = "csrf";
 
 /// The setting that says that a session was closed.
 fn closed(id: &str) -> String {
@@ -297,7 +316,7 @@ mod tests {
         let access = Access::new(&settings, store.clone(), &Metrics::new().unwrap());
         let operator = access.named("admin").await.unwrap().unwrap();
         let sessions = DashboardSessions::new(&[1; 32], store.clone(), true);
-        let set = sessions.log_in(&operator);
+        let set = sessions.log_in(operator).cookie;
         let given = set.split(';').next().unwrap();
         let forged = given.replacen(".", ".1", 1);
         for (cookie, closed) in [(&*forged, 0), (given, 1)] {

@@ -72,7 +72,7 @@ pub(super) async fn carry_out(
 }
 
 /// The whole body. Of a larger one a little more than is taken, which the handler refuses.
-async fn read(body: Body, most: usize) -> Result<Bytes, axum::Error> {
+pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, axum::Error> {
     let mut parts = body.into_data_stream();
     let mut read = Vec::new();
     while read.len() <= most

@@ -25,6 +25,7 @@ mod failure;
 mod frame;
 mod guard;
 mod issuer;
+mod kept_form;
 mod keys;
 mod login;
 mod overview;
@@ -39,6 +40,7 @@ mod token;
 mod tokens;
 mod upstreams;
 mod users;
+mod visit;
 mod webhooks;
 
 use super::AdminState;

@@ -7,6 +7,7 @@ use crate::support::{Gateway, Message, Pages, TestGateway};
 mod access_lists;
 mod confirm;
 mod issuers;
+mod kept_forms;
 mod overview;
 mod people;
 mod several_cookies;

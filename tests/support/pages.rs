@@ -58,12 +58,24 @@ impl<'a> Pages<'a> {
 
     /// Sends the form of a question.
     pub async fn agree(&self, question: &Message) -> Message {
-        let text = question.text();
-        let form = text
-            .split("id=\"confirmation\"")
-            .nth(1)
-            .expect("a question");
-        let to = form.split("action=\"").nth(1).unwrap();
+        self.send_form(question, "id=\"confirmation\"", &[]).await
+    }
+
+    /// Logs in by the form of a login page; what it leads to.
+    pub async fn log_in(&mut self, login: &Message, token: &str) -> Message {
+        let filled = [("token", token)];
+        let answer = self.send_form(login, "<h1>Log in</h1>", &filled).await;
+        let cookie = answer.field("set-cookie").expect("a login");
+        self.cookie = Some(cookie.split(';').next().unwrap().to_owned());
+        answer
+    }
+
+    /// Sends the first form after a mark of a page, as it is hidden there and filled in.
+    pub async fn send_form(&self, page: &Message, mark: &str, filled: &[(&str, &str)]) -> Message {
+        let text = page.text();
+        let form = text.split(mark).nth(1).expect("the mark");
+        let form = form.split("</form>").next().unwrap();
+        let to = form.split("action=\"").nth(1).expect("a form");
         let hidden = form.split("<input type=\"hidden\" name=\"").skip(1);
         let pair = |input: &str| {
             let (name, rest) = input.split_once("\" value=\"").unwrap();
@@ -71,10 +83,8 @@ impl<'a> Pages<'a> {
             (unescaped(name), unescaped(value))
         };
         let fields: Vec<_> = hidden.map(pair).collect();
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| (&**name, &**value))
-            .collect();
+        let fields = fields.iter().map(|(name, value)| (&**name, &**value));
+        let fields: Vec<_> = fields.chain(filled.iter().copied()).collect();
         self.send(&unescaped(to.split('"').next().unwrap()), &fields)
             .await
     }

@@ -88,7 +88,8 @@ impl<T> Destructive<T> {
     }
 }
 
-const CONFIRMED: &str = "confirmed";
+/// The field that says that the operator agrees.
+pub(super) const CONFIRMED: &str = "confirmed";
 
 #[cfg(test)]
 mod tests {

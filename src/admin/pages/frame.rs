@@ -103,6 +103,17 @@ impl Frame {
     }
 }
 
+/// The address of the menu's entry that a page belongs to by its own address.
+pub(super) fn section_of(address: &str) -> &'static str {
+    let entries = MENU.iter().flat_map(|group| group.entries);
+    let is_below = |entry: &&'static str| {
+        let rest = address.strip_prefix(*entry);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    };
+    let above = entries.map(|entry| entry.address).filter(is_below);
+    above.max_by_key(|entry| entry.len()).unwrap_or(OVERVIEW)
+}
+
 const MENU: [Group; 4] = [
     Group {
         title: "",

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_FRAME_OPTIONS};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::return_path;
+use super::kept_form::{self, KeptForm};
+use super::visit::visit;
+use super::{LARGEST_FORM, login, return_path};
 use crate::admin::AdminState;
 use crate::admin::access::{Access, AccessRequest, Operator, check_from_this_site};
 use crate::admin::api_error::ApiError;
-use crate::admin::browser::{DashboardUser, Visit};
-use crate::admin::notice::{self, Notice};
+use crate::admin::browser::{DashboardUser, EXPIRED_FORM};
+use crate::admin::changes;
 use crate::admin::refused_tokens::Peer;
 use crate::origin::OriginRefusal;
 
@@ -60,25 +62,57 @@ pub(super) async fn only_visitors(
     next: Next,
 ) -> Response {
     let peer = request.extensions().get().copied();
-    let dashboard_user = match logged_in(&state, request.headers(), peer).await {
-        Ok(dashboard_user) => dashboard_user,
+    let mut dashboard_user = match logged_in(&state, request.headers(), peer).await {
+        Ok(Some(dashboard_user)) => dashboard_user,
+        Ok(None) => return ask_to_log_in(&state, request).await,
         Err(fault) => return fault.into_response(),
     };
-    match dashboard_user {
-        Some(mut dashboard_user) => {
-            if let Err(fault) = dashboard_user.operator.check(&AccessRequest::by(&request)) {
-                return fault.into_response();
-            }
-            dashboard_user.operator = dashboard_user.operator.at(&request);
-            request
-                .extensions_mut()
-                .insert::<Operator>(dashboard_user.operator.clone());
-            dashboard_user.visit = visit(&state, &request);
-            request.extensions_mut().insert(dashboard_user);
-            next.run(request).await
-        }
-        None => Redirect::to(&return_path::login_for(&request)).into_response(),
+    if let Err(fault) = dashboard_user.operator.check(&AccessRequest::by(&request)) {
+        return fault.into_response();
     }
+    dashboard_user.operator = dashboard_user.operator.at(&request);
+    request
+        .extensions_mut()
+        .insert::<Operator>(dashboard_user.operator.clone());
+    dashboard_user.visit = visit(&state, request.uri());
+    request.extensions_mut().insert(dashboard_user.clone());
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    take_form(request, next, dashboard_user).await
+}
+
+/// Has a form taken, or offers it to its sender again if it is from before their login.
+async fn take_form(request: Request, next: Next, dashboard_user: DashboardUser) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = changes::read(body, LARGEST_FORM).await else {
+        return unread();
+    };
+    let kept = KeptForm::of(&head.uri, &body);
+    let answer = next.run(Request::from_parts(head, body.into())).await;
+    let fault = answer.extensions().get::<ApiError>();
+    let has_expired = fault.is_some_and(|fault| fault.code == EXPIRED_FORM);
+    match kept.filter(|_| has_expired) {
+        Some(kept) => (StatusCode::FORBIDDEN, kept.offer(dashboard_user)).into_response(),
+        None => answer,
+    }
+}
+
+/// Leads to the login page, and from there back. What a form sends stays with the browser until then.
+async fn ask_to_log_in(state: &AdminState, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    if head.method.is_safe() || head.uri.path() == LOGOUT {
+        return Redirect::to(&return_path::login_for(&head)).into_response();
+    }
+    let Ok(body) = changes::read(body, kept_form::LONGEST).await else {
+        return unread();
+    };
+    let kept = KeptForm::of(&head.uri, &body);
+    login::ask(state, &head.headers, kept)
+}
+
+fn unread() -> Response {
+    ApiError::bad_request("the body cannot be read").into_response()
 }
 
 /// Who looks: whoever logged in here, or came by a route of the gateway.
@@ -98,19 +132,6 @@ async fn logged_in(
     Ok(forwarded.map(|operator| sessions.forwarded(operator)))
 }
 
-/// What the page says of the gateway and of the form before it.
-fn visit(state: &AdminState, request: &Request) -> Visit {
-    let view = state.live_config.view();
-    let public_url = view.config.public_url.as_str();
-    let host = public_url.split_once("://");
-    Visit {
-        gateway: host.map_or(public_url, |(_, host)| host).into(),
-        environment: state.exchange().minter().environment_id,
-        notice: Notice::in_query(request.uri().query()),
-        address: notice::dismissed(request.uri().path(), request.uri().query()),
-    }
-}
-
 /// What a browser may do with a page: show it, alone, with what this origin has.
 pub(super) async fn with_policy(mut response: Response) -> Response {
     let headers = response.headers_mut();
@@ -120,6 +141,8 @@ pub(super) async fn with_policy(mut response: Response) -> Response {
     response
 }
 
+/// Where logging out is sent to.
+const LOGOUT: &str = "/dashboard/logout";
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
                       connect-src 'self'; form-action 'self'; frame-ancestors 'none'; \
                       base-uri 'none'";

@@ -1,19 +1,18 @@
 //! Where a login leads: back to the page that was asked for.
 
-use axum::extract::Request;
 use axum::http::Method;
+use axum::http::request::Parts;
 use url::form_urlencoded;
 
 use super::{LOGIN, OVERVIEW};
 use crate::admin::notice;
 
-/// The login page, which leads back to the page that a request asks for. What a form sends is sent again by
-/// nobody.
-pub(super) fn login_for(request: &Request) -> String {
-    let address = notice::dismissed(request.uri().path(), request.uri().query());
+/// The login page, which leads back to the page that a request asks for.
+pub(super) fn login_for(request: &Parts) -> String {
+    let address = notice::dismissed(request.uri.path(), request.uri.query());
     let page = checked(&address).filter(|page| *page != OVERVIEW);
     match page {
-        Some(page) if *request.method() == Method::GET => {
+        Some(page) if request.method == Method::GET => {
             let query = form_urlencoded::Serializer::new(String::new())
                 .append_pair(NAME, page)
                 .finish();
@@ -56,6 +55,8 @@ const LONGEST_ADDRESS: usize = 2048;
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::Request;
+
     use super::*;
 
     #[test]
@@ -96,7 +97,7 @@ mod tests {
             let mut request = Request::default();
             *request.method_mut() = method;
             *request.uri_mut() = uri.parse().unwrap();
-            login_for(&request)
+            login_for(&request.into_parts().0)
         };
         let there = login(Method::GET, "/dashboard/users?q=a%26b&done=made");
         assert_eq!(
