@@ -395,4 +395,5 @@ pub async fn record(state: &AdminState, operator: &Operator, action: &str, id: U
     audit::record(&*state.store, operator, action, &id.to_string(), Map::new()).await;
 }
 
-const SHOWN_SESSIONS: usize = 100;
+/// Sessions that are shown with a user.
+pub(super) const SHOWN_SESSIONS: usize = 100;

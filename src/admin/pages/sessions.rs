@@ -28,9 +28,28 @@ struct Page {
     issuer: String,
     /// The names of the issuers that there are.
     issuers: Vec<String>,
+    /// The only user whose sessions are listed; `None` for all.
+    user: Option<Uuid>,
     next: Option<String>,
     /// Where forms about a session lead back to.
     back: String,
+}
+
+impl Page {
+    /// The address of the same list with open sessions only.
+    fn open_ones(&self) -> String {
+        address(false, &self.issuer, self.user)
+    }
+
+    /// The address of the same list with those that are over.
+    fn all_ones(&self) -> String {
+        address(true, &self.issuer, self.user)
+    }
+
+    /// Whether sessions that were not looked at may match.
+    fn has_more(&self) -> bool {
+        self.next.is_some()
+    }
 }
 
 #[derive(Deserialize)]
@@ -39,6 +58,8 @@ pub(super) struct Which {
     all: bool,
     #[serde(default)]
     issuer: String,
+    #[serde(default)]
+    user: Option<Uuid>,
     #[serde(default)]
     after: Option<String>,
 }
@@ -55,9 +76,16 @@ pub(super) struct Revoke {
 pub(super) async fn list(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
-    ValidQuery(Which { all, issuer, after }): ValidQuery<Which>,
+    ValidQuery(which): ValidQuery<Which>,
 ) -> Result<Response, ApiError> {
+    let Which {
+        all,
+        issuer,
+        user,
+        after,
+    } = which;
     let search = Search {
+        user,
         state: (!all).then_some(SessionState::Open),
         issuer: Some(issuer.clone()).filter(|issuer| !issuer.is_empty()),
         after,
@@ -65,11 +93,16 @@ pub(super) async fn list(
     };
     let found = sessions::find(&state, search).await?;
     let issuers = state.issuers();
+    let title = match user {
+        Some(id) => format!("Sessions of {}", name_of(&state, id).await),
+        None => "Sessions".to_owned(),
+    };
     Ok(page(&Page {
-        frame: Frame::new(SESSIONS, "Sessions", dashboard_user),
+        frame: Frame::new(SESSIONS, title, dashboard_user),
         sessions: SessionView::all(&state, found.sessions).await,
-        back: format!("{SESSIONS}?all={all}&issuer={}", encoded(&issuer)),
+        back: address(all, &issuer, user),
         all,
+        user,
         issuer,
         issuers: issuers
             .iter()
@@ -90,7 +123,7 @@ pub(super) async fn revoke(
     let back = back(&form.sent.back);
     if !form.is_confirmed() {
         let user = sessions::one(&state, sid).await?.user_id;
-        let name = People::of(&state, [user]).await.person(&user).name;
+        let name = name_of(&state, user).await;
         let title = format!("End this session of {name}?");
         let question = about(title, "Revoke the session", back);
         return Ok(form.ask(dashboard_user, question));
@@ -140,6 +173,17 @@ pub(super) async fn revoke_selected(
     Ok(done(&back, "selected-ended"))
 }
 
+/// What pages call a user.
+async fn name_of(state: &AdminState, user: Uuid) -> String {
+    People::of(state, [user]).await.person(&user).name
+}
+
+/// The address of a list of sessions.
+pub(super) fn address(all: bool, issuer: &str, user: Option<Uuid>) -> String {
+    let user = user.map_or(String::new(), |user| format!("&user={user}"));
+    format!("{SESSIONS}?all={all}&issuer={}{user}", encoded(issuer))
+}
+
 /// A question about sessions.
 fn about(title: String, verb: &'static str, back: String) -> Question {
     Question {
@@ -181,11 +225,23 @@ const MOST_SELECTED: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::access::Operator;
+    use crate::admin::browser::Visit;
+
+    fn nobody() -> DashboardUser {
+        DashboardUser {
+            operator: Operator::local(),
+            csrf: String::new(),
+            logged_in: false,
+            visit: Visit::default(),
+        }
+    }
 
     #[test]
     fn a_form_leads_back_to_its_page_and_nowhere_else() {
         let user = format!("{USERS}/{}", Uuid::from_u128(7));
-        for own in [SESSIONS, "/dashboard/sessions?all=true&issuer=a%2Db", &user] {
+        let of_user = address(true, "a-b", Some(Uuid::from_u128(7)));
+        for own in [SESSIONS, &of_user, &user] {
             assert_eq!(back(own), own);
         }
         for foreign in [
@@ -197,6 +253,26 @@ mod tests {
             "/dashboard/users/../logout",
         ] {
             assert_eq!(back(foreign), SESSIONS, "{foreign}");
+        }
+    }
+
+    /// What was searched in vain may be on the next page.
+    #[test]
+    fn a_page_without_sessions_says_whether_older_ones_may_match() {
+        for (next, said) in [(None, "No sessions."), (Some("x"), "older ones may")] {
+            let page = Page {
+                frame: Frame::new(SESSIONS, "Sessions", nobody()),
+                sessions: Vec::new(),
+                all: false,
+                issuer: String::new(),
+                issuers: Vec::new(),
+                user: None,
+                next: next.map(str::to_owned),
+                back: SESSIONS.to_owned(),
+            };
+            let text = page.render().unwrap();
+            assert!(text.contains(said), "{text}");
+            assert_eq!(text.contains("Older sessions"), next.is_some());
         }
     }
 }

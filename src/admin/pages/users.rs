@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::confirm::{Destructive, Question};
 use super::people::{Person, short};
 use super::session_view::{SessionView, any_open};
-use super::{Frame, Sent, USERS, ago, done, moment, page};
+use super::{Frame, Sent, USERS, ago, done, moment, page, sessions};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::body::ValidQuery;
@@ -37,6 +37,16 @@ struct One {
 }
 
 impl One {
+    /// Whether there may be more sessions than those that are listed.
+    fn has_more(&self) -> bool {
+        self.sessions.len() == users::SHOWN_SESSIONS
+    }
+
+    /// The address of all of them.
+    fn all_sessions(&self) -> String {
+        sessions::address(true, "", Some(self.user.id))
+    }
+
     fn format(&self, format: &CredentialFormat) -> &'static str {
         match format {
             CredentialFormat::ExternalUser => "externalUser",

@@ -79,6 +79,25 @@ async fn ticked_sessions_are_ended_and_no_others() {
     assert_eq!((of("acme").await, of("other").await), (3, 0));
 }
 
+/// A user's page has the newest sessions; the list has all of them.
+#[tokio::test]
+async fn the_sessions_of_one_user_are_a_list_of_their_own() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let mut users = Vec::new();
+    for sub in ["one", "two"] {
+        let session = site.passes(&site.acme.token().sub(sub).sign()).await;
+        users.push(session.claims["sub"].as_str().unwrap().to_owned());
+    }
+    let path = format!("/dashboard/sessions?user={}", users[0]);
+    let list = pages.get(&path).await;
+    assert!(list.contains("<h1>Sessions of one</h1>"), "{}", list.text());
+    let row = |user: &str| format!("<a href=\"/dashboard/users/{user}\">");
+    assert!(list.contains(&row(&users[0])) && !list.contains(&row(&users[1])));
+    let all = pages.get("/dashboard/sessions").await;
+    assert!(all.contains(&row(&users[0])) && all.contains(&row(&users[1])));
+}
+
 #[tokio::test]
 async fn the_audit_is_filtered_and_exported() {
     let site = TestGateway::start().await;
