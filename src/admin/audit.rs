@@ -69,12 +69,12 @@ pub async fn list(
     State(state): State<AdminState>,
     ValidQuery(search): ValidQuery<Search>,
 ) -> Result<Json<AuditPage>, ApiError> {
-    find(&state, search).await.map(Json)
+    find(&*state.store, search).await.map(Json)
 }
 
 /// The records that a search means. With a filter, a page may be shorter than asked for and have a
 /// next one: at most `LOOKED_AT` parts of the audit are looked through for it.
-pub async fn find(state: &AdminState, search: Search) -> Result<AuditPage, ApiError> {
+pub async fn find(store: &dyn Store, search: Search) -> Result<AuditPage, ApiError> {
     let mut page = PageRequest::from(Paging {
         after: search.after.clone(),
         limit: search.limit,
@@ -85,7 +85,7 @@ pub async fn find(state: &AdminState, search: Search) -> Result<AuditPage, ApiEr
         next: None,
     };
     for _ in 0..LOOKED_AT {
-        let part = state.store.audit(page.clone()).await?;
+        let part = store.audit(page.clone()).await?;
         let records = part.items.into_iter();
         found
             .records

@@ -1,11 +1,15 @@
 //! The audit: who changed what, and when.
 
 use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
 
 use askama::Template;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use futures::{Stream, TryStreamExt, stream};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use uuid::Uuid;
@@ -14,10 +18,10 @@ use super::people::{People, Person};
 use super::{AUDIT, Frame, ago, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
-use crate::admin::audit::{self, Search};
+use crate::admin::audit::{self, AuditPage, Search};
 use crate::admin::body::ValidQuery;
 use crate::admin::browser::DashboardUser;
-use crate::store::{AuditRecord, PageRequest};
+use crate::store::{AuditRecord, PageRequest, Store};
 
 #[derive(Template)]
 #[template(path = "dashboard/audit.html")]
@@ -72,7 +76,7 @@ pub(super) async fn show(
 ) -> Result<Response, ApiError> {
     let search = typed(search);
     let (actor, action) = (search.actor.clone(), search.action.clone());
-    let found = audit::find(&state, search).await?;
+    let found = audit::find(&*state.store, search).await?;
     let people = People::of(&state, found.records.iter().filter_map(user)).await;
     let lists = list_names(&state, &found.records).await;
     let row = |record: AuditRecord| Row {
@@ -89,7 +93,7 @@ pub(super) async fn show(
     }))
 }
 
-/// `GET /dashboard/audit/export`: the newest records that match, one line of JSON each.
+/// `GET /dashboard/audit/export`: all records that match, the newest first, one line of JSON each.
 pub(super) async fn export(
     State(state): State<AdminState>,
     _: DashboardUser,
@@ -100,16 +104,49 @@ pub(super) async fn export(
         after: None,
         ..typed(search)
     };
-    let mut lines = String::new();
-    for record in audit::find(&state, search).await?.records {
-        lines.push_str(&serde_json::to_string(&record).unwrap_or_default());
-        lines.push('\n');
-    }
+    let parts = parts(Arc::clone(&state.store), search).await?;
+    // A file that is not whole is none: the connection ends, and the browser says so.
+    let parts = parts.map_err(|fault| io::Error::other(fault.message));
     let fields = [
         (CONTENT_TYPE, "application/jsonl"),
         (CONTENT_DISPOSITION, "attachment; filename=\"audit.jsonl\""),
     ];
-    Ok((fields, lines).into_response())
+    Ok((fields, Body::from_stream(parts)).into_response())
+}
+
+/// All records that a search means, by parts as long as it says.
+///
+/// # Errors
+///
+/// The search is not valid, or the store does not answer; said before the first part.
+async fn parts(
+    store: Arc<dyn Store>,
+    search: Search,
+) -> Result<impl Stream<Item = Result<String, ApiError>>, ApiError> {
+    let first = audit::find(&*store, search.clone()).await?;
+    Ok(stream::try_unfold(Some(first), move |part| {
+        let (store, search) = (Arc::clone(&store), search.clone());
+        async move {
+            let Some(AuditPage { records, next }) = part else {
+                return Ok(None);
+            };
+            let following = match next {
+                None => None,
+                after => Some(audit::find(&*store, Search { after, ..search }).await?),
+            };
+            Ok::<_, ApiError>(Some((lines(&records), following)))
+        }
+    }))
+}
+
+/// Records as lines of JSON.
+fn lines(records: &[AuditRecord]) -> String {
+    let mut lines = String::new();
+    for record in records {
+        lines.push_str(&serde_json::to_string(record).unwrap_or_default());
+        lines.push('\n');
+    }
+    lines
 }
 
 /// A form sends empty fields for what is not asked.
@@ -148,4 +185,44 @@ fn user(record: &AuditRecord) -> Option<Uuid> {
     let is_target = record.action.starts_with("user.");
     let target = record.target.as_deref().filter(|_| is_target);
     of_detail.or(target)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::clock::UnixTime;
+    use crate::store::TestStore;
+
+    #[tokio::test]
+    async fn an_export_has_all_records_that_match_however_many_parts_that_takes() {
+        let test_store = TestStore::new();
+        for at in 0..7 {
+            let record = AuditRecord {
+                id: Uuid::now_v7(),
+                at: UnixTime(at),
+                actor: if at == 3 { "eve" } else { "ada" }.to_owned(),
+                action: "key.rotate".to_owned(),
+                target: None,
+                detail: Map::new(),
+            };
+            test_store.store().append_audit(record).await.unwrap();
+        }
+        let of_ada = Search {
+            actor: Some("ada".to_owned()),
+            limit: Some(2),
+            ..Search::default()
+        };
+        let parts = parts(test_store.store(), of_ada).await.unwrap();
+        let parts: Vec<String> = parts.try_collect().await.unwrap();
+        let records: Vec<AuditRecord> = parts
+            .concat()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let at: Vec<u64> = records.iter().map(|record| record.at.0).collect();
+        assert_eq!(at, [6, 5, 4, 2, 1, 0]);
+        assert!(parts.len() > 2);
+    }
 }
