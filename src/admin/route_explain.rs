@@ -231,7 +231,7 @@ impl RouteAnswer {
             return;
         }
         self.passed("token", None);
-        let token = jwt::pasted(token).token;
+        let token = jwt::pasted(token, &state.issuers()).token;
         let standing = state.exchange().standing(&token, UnixTime::now()).await;
         match standing {
             Ok(Some(standing)) => self.session(route, &standing),

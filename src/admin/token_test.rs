@@ -127,9 +127,10 @@ pub async fn check(
 /// Explains a token as it was pasted. As for a request, a key that is unknown or does not verify is
 /// worth one more fetch.
 pub async fn explain(state: &AdminState, text: &str) -> Explanation {
-    let pasted = jwt::pasted(text);
+    let issuers = state.issuers();
+    let pasted = jwt::pasted(text, &issuers);
     let explanation = explain_token(state, &pasted.token).await;
-    let explanation = explanation.of_pasted(&pasted, &state.issuers());
+    let explanation = explanation.of_pasted(&pasted, &issuers);
     if !explanation.valid {
         return explanation;
     }
@@ -220,7 +221,7 @@ pub async fn explain_unsaved(
     let issuers = Issuers::from_issuers(all)
         .map_err(|error| ApiError::bad_request(error.to_string()))?
         .with_max_token_size(in_force.max_token_size());
-    let pasted = jwt::pasted(token);
+    let pasted = jwt::pasted(token, &issuers);
     let explanation = jwt::explain(&pasted.token, &issuers, UnixTime::now());
     Ok(Tested {
         explanation: explanation.of_pasted(&pasted, &issuers),

@@ -259,7 +259,7 @@ fn explain(config: &Config, token: &str) -> Result<Explanation, Box<dyn std::err
         .enable_all()
         .build()?;
     let service = JwksService::new(Arc::new(NoEvents), None);
-    let pasted = jwt::pasted(token);
+    let pasted = jwt::pasted(token, &issuers);
     let explain = || jwt::explain(&pasted.token, &issuers, UnixTime::now());
     let explanation = runtime.block_on(async {
         service.start(issuers.key_sets())?;

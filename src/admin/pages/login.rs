@@ -141,7 +141,7 @@ pub(super) async fn log_in(
     Form(Login { token, back }): Form<Login>,
 ) -> Response {
     let peer = peer.map(|Extension(peer)| peer);
-    let pasted = jwt::pasted(&token).token;
+    let pasted = jwt::pasted(&token, &state.issuers()).token;
     let token = match state.access.users() {
         // Of an admin token, nothing is taken for a decoration.
         Some(_) if pasted.matches('.').count() == 2 => pasted.as_str(),

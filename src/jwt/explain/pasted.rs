@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::claims::unverified::UnverifiedPart;
 use crate::credential::supabase;
+use crate::jwt::issuer::Issuers;
+use crate::jwt::names_issuer;
 
 /// A token and what was around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +38,17 @@ impl fmt::Display for Place {
 }
 
 /// Takes the token out of a pasted text. Only for explaining: a request has to present its token as it
-/// is.
-pub fn pasted(text: &str) -> Pasted {
+/// is. Of the tokens in several cookies, one of these issuers is meant.
+pub fn pasted(text: &str, issuers: &Issuers) -> Pasted {
+    taken_out(text, |iss| issuers.get(iss).is_some())
+}
+
+fn taken_out(text: &str, is_known: impl Fn(&str) -> bool) -> Pasted {
     let mut removed = Vec::new();
-    let mut note = |what| {
-        if !removed.contains(&what) {
-            removed.push(what);
-        }
-    };
     let line = text.trim_end_matches(['\r', '\n']);
-    let mut rest = line.trim();
+    let mut rest = trimmed(line);
     if rest != line {
-        note("white space around the token");
+        note(&mut removed, "white space around the token");
     }
     let mut place = None;
     // One in another, such as quotes around `Authorization: Bearer`.
@@ -54,29 +56,50 @@ pub fn pasted(text: &str) -> Pasted {
         if is_token(rest) {
             // Whatever it looks like besides: padding is no `=` of a cookie.
             break Cow::Borrowed(rest);
-        } else if let Some((inner, what)) = SCHEME.strip(rest).or_else(|| unquoted(rest)) {
-            note(what);
-            rest = inner.trim();
+        } else if let Some((inner, what)) = SCHEME.strip(rest) {
+            // A request that has it twice is refused, and its author looks at a token that is accepted.
+            let is_second = removed.contains(&what);
+            note(&mut removed, if is_second { SECOND_SCHEME } else { what });
+            rest = trimmed(inner);
+        } else if let Some((inner, what)) = unquoted(rest) {
+            note(&mut removed, what);
+            rest = trimmed(inner);
         } else if let Some((token, from)) = out_of_a_session(rest) {
-            note("the session of `@supabase/ssr` around the token");
+            note(
+                &mut removed,
+                "the session of `@supabase/ssr` around the token",
+            );
             place = from.or(place);
             break Cow::Owned(token);
-        } else if let Some((inner, from)) = out_of_a_field(rest).or_else(|| out_of_cookies(rest)) {
+        } else if let Some((inner, from)) =
+            out_of_a_field(rest).or_else(|| out_of_cookies(rest, &is_known))
+        {
             // Within a field `Cookie`, its cookie is the place.
             place = Some(from);
-            rest = inner.trim();
+            rest = trimmed(inner);
         } else {
             break Cow::Borrowed(rest);
         }
     };
     if token.contains(char::is_whitespace) {
-        note("line breaks or spaces within the token");
+        note(&mut removed, "line breaks or spaces within the token");
     }
     Pasted {
         token: token.split_whitespace().collect(),
         removed,
         place,
     }
+}
+
+fn note(removed: &mut Vec<&'static str>, what: &'static str) {
+    if !removed.contains(&what) {
+        removed.push(what);
+    }
+}
+
+/// Without the space around it, and without what documents have there that cannot be seen.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|it: char| it.is_whitespace() || "\u{feff}\u{200b}\u{2060}".contains(it))
 }
 
 /// Whether it is a token already: three parts in base64url, perhaps padded.
@@ -120,17 +143,45 @@ fn out_of_a_field(text: &str) -> Option<(&str, Place)> {
     is_name(name).then(|| (value, Place::Field(name.to_ascii_lowercase())))
 }
 
-/// What is in the first of some cookies that looks like a token, as in `a=1; session=VALUE`.
-fn out_of_cookies(text: &str) -> Option<(&str, Place)> {
-    let mut cookies = text.split(';').filter_map(|cookie| {
+/// What is in the one of some cookies that is most likely a token, as in `a=1; session=VALUE`; of equal ones
+/// the first.
+fn out_of_cookies<'a>(text: &'a str, is_known: &impl Fn(&str) -> bool) -> Option<(&'a str, Place)> {
+    let cookies = text.split(';').filter_map(|cookie| {
         let (name, value) = cookie.trim().split_once('=')?;
-        is_name(&name.replacen('.', "", 1)).then_some((name, value))
+        let is_cookie = is_name(&name.replacen('.', "", 1));
+        let likeness = Likeness::of(value, is_known).filter(|_| is_cookie)?;
+        Some((likeness, name, value))
     });
-    let looks_like_one = |value: &str| {
-        value.matches('.').count() == 2 && value.split('.').all(|part| !part.is_empty())
-    };
-    let (name, value) = cookies.find(|(_, value)| looks_like_one(value))?;
+    let (_, name, value) = cookies.min_by_key(|(likeness, ..)| *likeness)?;
     Some((value, Place::Cookie(name.to_owned())))
+}
+
+/// How much a cookie's value is like a token, most first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// It names an issuer that is known.
+    OfKnownIssuer,
+    /// Its header names an algorithm.
+    Token,
+    /// It is encrypted (RFC 7516), which is worth saying.
+    Encrypted,
+    /// It has three parts, as what some frameworks sign has, too.
+    ThreeParts,
+}
+
+impl Likeness {
+    fn of(value: &str, is_known: &impl Fn(&str) -> bool) -> Option<Self> {
+        let parts = value.split('.').count();
+        let header = || UnverifiedPart::header(value.as_bytes());
+        match parts {
+            3 if value.split('.').any(str::is_empty) => None,
+            3 if names_issuer(value, is_known) => Some(Self::OfKnownIssuer),
+            3 if header().text("alg").is_some() => Some(Self::Token),
+            3 => Some(Self::ThreeParts),
+            5 if header().text("enc").is_some() => Some(Self::Encrypted),
+            _ => None,
+        }
+    }
 }
 
 /// Whether it can name a field (RFC 9110 section 5.6.2). A dot is left to cookies, and two to tokens.
@@ -159,11 +210,17 @@ impl Prefix {
 }
 
 fn unquoted(text: &str) -> Option<(&str, &'static str)> {
-    let quotes = ['"', '\'', '`'].into_iter();
-    let mut inner = quotes.filter_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
-    Some((inner.next()?, "quotes around the token"))
+    // What comes after it in a line of JSON, or of a program.
+    let text = text.trim_end_matches([',', ';']);
+    let between =
+        |(opening, closing): &(char, char)| text.strip_prefix(*opening)?.strip_suffix(*closing);
+    let inner = QUOTES.iter().find_map(between)?;
+    Some((inner, "quotes around the token"))
 }
 
+const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
+/// Said of a second [`SCHEME`].
+const SECOND_SCHEME: &str = "a second `Bearer`, with which a request is refused";
 const SCHEME: Prefix = Prefix {
     word: "bearer",
     gaps: &[" ", "\t", "\n", "\r\n", "%20"],
@@ -175,7 +232,39 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    use super::{Place, pasted};
+    use super::{Pasted, Place};
+
+    fn pasted(text: &str) -> Pasted {
+        super::taken_out(text, |iss| iss == "https://a.test")
+    }
+
+    /// A token with this header and this `iss`.
+    fn token(header: &str, iss: &str) -> String {
+        let claims = format!(r#"{{"iss":"{iss}"}}"#);
+        let parts = [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+        format!("{}.c2ln", parts.join("."))
+    }
+
+    #[test]
+    fn of_several_cookies_the_most_likely_one_is_the_token() {
+        let signed = r#"{"alg":"ES256"}"#;
+        let known = &*token(signed, "https://a.test");
+        let other = &*token(signed, "https://b.test");
+        let framework = &*token(r#"{"user":7}"#, "");
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"dir","enc":"A256GCM"}"#);
+        let encrypted = &*format!("{header}..aXY.Y3Q.dGFn");
+        for (cookies, wanted) in [
+            ([framework, other, known], known),
+            ([known, other, framework], known),
+            (["1.2.3", encrypted, other], other),
+            (["1.2.3", framework, encrypted], encrypted),
+            (["1.2", "1.2.3", "4.5.6"], "1.2.3"),
+        ] {
+            let [one, two, three] = cookies;
+            let pasted = pasted(&format!("Cookie: x={one}; y={two}; z={three}"));
+            assert_eq!(pasted.token, wanted);
+        }
+    }
 
     #[test]
     fn what_is_around_a_token_is_left_out_and_said() {
@@ -188,6 +277,10 @@ mod tests {
             ("'a.b.c'", 1),
             ("\"Authorization: Bearer a.b.c\"", 2),
             ("a.b\n  .c\n", 1),
+            ("Bearer bearer a.b.c", 2),
+            ("\"a.b.c\",", 1),
+            ("“a.b.c”", 1),
+            ("\u{feff}a.b.c\u{200b}", 1),
             ("Bearer a\r\n.b.c", 2),
         ] {
             let pasted = pasted(text);
