@@ -1,5 +1,7 @@
 //! Hints for people about one token.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Seen;
@@ -15,6 +17,7 @@ const SPELLINGS: &str = "Another spelling of the same issuer belongs into `iss_a
 pub(super) fn of(reason: Reason, seen: &Seen<'_>) -> String {
     let specific = match reason {
         Reason::Malformed => malformed(seen),
+        Reason::Base64Invalid => base64(seen),
         Reason::IssuerUnknown => issuer_unknown(seen),
         Reason::SignatureInvalid => keys::signature(seen),
         Reason::AlgorithmNotAllowed => keys::algorithm_not_allowed(seen),
@@ -25,10 +28,10 @@ pub(super) fn of(reason: Reason, seen: &Seen<'_>) -> String {
         Reason::SubMissing | Reason::SubInvalid => subject(seen),
         Reason::TenantMismatch => tenant(seen),
         Reason::TypeNotAccepted => token_type(seen),
-        Reason::Expired => date(seen, "exp", "The token expired"),
-        Reason::NotYetValid => date(seen, "nbf", "The token's `nbf` is"),
-        Reason::IssuedInFuture => date(seen, "iat", "The token's `iat` is"),
-        Reason::TooOld => date(seen, "iat", "The token was issued"),
+        Reason::Expired => expired(seen),
+        Reason::NotYetValid => in_future(seen, "nbf"),
+        Reason::IssuedInFuture => in_future(seen, "iat"),
+        Reason::TooOld => too_old(seen),
         Reason::AudMissing | Reason::AudMismatch => audience(seen),
         Reason::AzpMismatch => authorized_party(seen),
         Reason::ClaimMissing | Reason::ClaimMismatch => required_claim(seen),
@@ -65,6 +68,21 @@ fn malformed(seen: &Seen<'_>) -> Option<String> {
     Some(format!(
         "A JWT has three parts separated by dots; this text has {parts}.{opaque}"
     ))
+}
+
+/// Names what does not belong there; the general hint is about padding.
+fn base64(seen: &Seen<'_>) -> Option<String> {
+    let belongs = |it: char| it.is_ascii_alphanumeric() || "-_.=".contains(it);
+    let foreign = seen.text.chars().find(|it| !belongs(*it))?;
+    Some(match foreign {
+        '+' | '/' => format!(
+            "The token has {foreign:?}: a part is in base64, and has to be in base64url (RFC 7515 section 2)."
+        ),
+        _ => format!(
+            "The token has the character {foreign:?}, which is not in base64url (RFC 7515 section 2): perhaps \
+             something else was copied with it."
+        ),
+    })
 }
 
 fn issuer_unknown(seen: &Seen<'_>) -> Option<String> {
@@ -172,18 +190,32 @@ fn token_type(seen: &Seen<'_>) -> Option<String> {
     ))
 }
 
-fn date(seen: &Seen<'_>, claim: &str, what: &str) -> Option<String> {
-    let at = seen.claims.as_ref()?.date(claim).ok()??;
-    let now = seen.now;
-    let leeway = seen.entry?.issuer.settings().leeway.as_secs();
-    Some(if at > now {
-        format!(
-            "{what} {} in the future, more than the leeway of {leeway} s: a clock is wrong.",
-            span(now, at)
-        )
-    } else {
-        format!("{what} {} ago.", span(at, now))
-    })
+fn expired(seen: &Seen<'_>) -> Option<String> {
+    Some(format!(
+        "The token expired {} ago; the issuer's `leeway` is {}.",
+        span(date(seen, "exp")?, seen.now),
+        seconds(seen.entry?.issuer.settings().leeway)
+    ))
+}
+
+fn in_future(seen: &Seen<'_>, claim: &str) -> Option<String> {
+    Some(format!(
+        "The token's `{claim}` is {} in the future, more than the issuer's `leeway` of {}: a clock is wrong.",
+        span(seen.now, date(seen, claim)?),
+        seconds(seen.entry?.issuer.settings().leeway)
+    ))
+}
+
+fn too_old(seen: &Seen<'_>) -> Option<String> {
+    Some(format!(
+        "The token was issued {} ago, more than the issuer's `max_token_age` of {}.",
+        span(date(seen, "iat")?, seen.now),
+        seconds(seen.entry?.issuer.settings().max_token_age?)
+    ))
+}
+
+fn date(seen: &Seen<'_>, claim: &str) -> Option<UnixTime> {
+    seen.claims.as_ref()?.date(claim).ok()?
 }
 
 fn no_date(seen: &Seen<'_>, claim: &str) -> Option<String> {
@@ -201,7 +233,11 @@ fn no_date(seen: &Seen<'_>, claim: &str) -> Option<String> {
 }
 
 fn span(from: UnixTime, to: UnixTime) -> String {
-    format!("{} s", from.until(to).as_secs())
+    seconds(from.until(to))
+}
+
+fn seconds(length: Duration) -> String {
+    format!("{} s", length.as_secs())
 }
 
 fn audience(seen: &Seen<'_>) -> Option<String> {

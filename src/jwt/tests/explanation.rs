@@ -30,6 +30,12 @@ fn hints_name_the_mistake() {
     says("opaque access token", |it| {
         it.text = Box::new(|_| "ory_at_k3.x".to_owned())
     });
+    says("has the character '%', which is not in base64url", |it| {
+        it.text = Box::new(|token| format!("{token}%22"))
+    });
+    says("`allow_padding: true` accepts padding", |it| {
+        it.text = Box::new(|token| format!("{token}=="))
+    });
     says("for Microsoft Graph", |it| {
         it.header["nonce"] = json!("n");
         it.text = Box::new(|token| format!("{}AAAA", &token[..token.len() - 4]));
@@ -37,14 +43,21 @@ fn hints_name_the_mistake() {
     says("differ in case", |it| {
         it.claims["iss"] = json!("https://IDP.example")
     });
-    says("expired 90 s ago", |it| {
+    says("expired 90 s ago; the issuer's `leeway` is 30 s", |it| {
         it.claims["exp"] = json!(NOW.0 - 90)
     });
+    says(
+        "issued 700 s ago, more than the issuer's `max_token_age` of 600 s",
+        |it| {
+            it.settings["max_token_age"] = json!("10m");
+            it.claims["iat"] = json!(NOW.0 - 700);
+        },
+    );
     says("`nbf` is 120 s in the future", |it| {
         it.claims["nbf"] = json!(NOW.0 + 120)
     });
     says(
-        "`iat` is 45 s in the future, more than the leeway of 30 s",
+        "`iat` is 45 s in the future, more than the issuer's `leeway` of 30 s",
         |it| {
             it.claims["iat"] = json!(NOW.0 + 45);
         },
