@@ -49,7 +49,7 @@ use super::changes::{self, Changes};
 use super::notice::done;
 use frame::Frame;
 use issuer::edit;
-use text::{ago, ahead, length, moment};
+use text::{ago, ahead, length, moment, visible};
 
 /// All pages, under `/dashboard`.
 pub(super) fn router(state: &AdminState, changes: &Changes) -> Router<AdminState> {

@@ -6,6 +6,7 @@ use futures::future::join_all;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::visible;
 use crate::admin::AdminState;
 use crate::claims::ProfileField;
 use crate::store::{CredentialFormat, User, is_workload};
@@ -41,6 +42,7 @@ impl Person {
             user.metadata
                 .get("name")
                 .and_then(Value::as_str)
+                .filter(|name| !name.trim().is_empty())
                 .map(str::to_owned)
         };
         let sub = || {
@@ -50,7 +52,7 @@ impl Person {
         let name = email.or_else(profiled).or_else(named).or_else(sub);
         Self {
             id: user.id,
-            name: name.unwrap_or_else(|| short(&user.id)),
+            name: name.map_or_else(|| short(&user.id), |name| visible(&name)),
             has_page: true,
         }
     }
@@ -148,7 +150,8 @@ mod tests {
         assert_eq!(Person::of(&user).name, "Ada@a.test");
         user.credentials.pop();
         assert_eq!(Person::of(&user).name, "Ada");
-        user.metadata.clear();
+        // One that cannot be seen is none.
+        user.metadata["name"] = " ".into();
         assert_eq!(Person::of(&user).name, "auth0|7");
         user.credentials.clear();
         assert_eq!(Person::of(&user).name, "…12345678");

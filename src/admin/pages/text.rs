@@ -1,5 +1,7 @@
 //! Times and messages as operators read them.
 
+use std::ops::RangeInclusive;
+
 use crate::clock::UnixTime;
 
 /// A moment in UTC, to the second.
@@ -41,6 +43,21 @@ pub(super) fn sentence(message: &str) -> String {
     text
 }
 
+/// A text that outsiders wrote. What would change the direction of the text around it, or hides in it, is written
+/// like `\u{202e}`: otherwise a name could be shown as somebody else's.
+pub(super) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        let is_hidden = HIDDEN.iter().any(|range| range.contains(&character));
+        if is_hidden || character.is_control() {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// A length of time in seconds, in its largest unit.
 pub(super) fn length(seconds: u64) -> String {
     let unit = UNITS.into_iter().find(|(from, _, _)| seconds >= *from);
@@ -48,6 +65,16 @@ pub(super) fn length(seconds: u64) -> String {
     format!("{} {name}", seconds / size)
 }
 
+/// Embeddings, overrides and isolates of a direction, zero widths, line and paragraph separators, tags. Joiners and
+/// marks of a direction are not among them: names in Persian and Hebrew have them, and families of emoji.
+const HIDDEN: [RangeInclusive<char>; 6] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{200b}'..='\u{200b}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{e0000}'..='\u{e001f}',
+];
 /// The threshold in seconds, the length of the unit in seconds, and its name.
 const UNITS: [(u64, u64, &str); 3] = [
     (2 * DAY, DAY, "d"),
@@ -65,6 +92,26 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_name_is_not_shown_as_another_one() {
+        for (text, shown) in [
+            ("evil\u{202e}gnp.exe", "evil\\u{202e}gnp.exe"),
+            ("ada\u{200b}@a.test", "ada\\u{200b}@a.test"),
+            ("a\nb", "a\\u{a}b"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+        for plain in [
+            "ada@a.test",
+            "שלום",
+            "می\u{200c}خواهم",
+            "👩\u{200d}👦",
+            "<b>&",
+        ] {
+            assert_eq!(visible(plain), plain);
+        }
+    }
 
     #[test]
     fn a_moment_is_said_exactly_and_roughly() {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::confirm::{Destructive, Question};
 use super::people::{Person, short};
 use super::session_view::{SessionView, any_open};
-use super::{Frame, Sent, USERS, ago, done, moment, page, sessions};
+use super::{Frame, Sent, USERS, ago, done, moment, page, sessions, visible};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::body::ValidQuery;
@@ -47,6 +47,14 @@ impl One {
         sessions::address(true, "", Some(self.user.id))
     }
 
+    /// The metadata as it is shown.
+    fn metadata(&self) -> Vec<(String, String)> {
+        let members = self.user.metadata.iter();
+        members
+            .map(|(key, value)| (visible(key), visible(&value.to_string())))
+            .collect()
+    }
+
     fn format(&self, format: &CredentialFormat) -> &'static str {
         match format {
             CredentialFormat::ExternalUser => "externalUser",
@@ -61,11 +69,11 @@ impl List {
     }
 
     /// What issuers call the user, in addition to what the page calls them.
-    fn identities<'a>(&self, user: &'a User) -> Vec<&'a str> {
+    fn identities(&self, user: &User) -> Vec<String> {
         let held = user.credentials.iter();
         let external = held.filter(|held| held.format == CredentialFormat::ExternalUser);
         external
-            .map(|held| held.public_identifier.as_str())
+            .map(|held| visible(&held.public_identifier))
             .collect()
     }
 
