@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::csrf;
-use crate::support::{Pages, TestGateway};
+use crate::support::{Key, Pages, TestGateway, TestIssuer};
 
 /// A site whose dashboard asks for [`OPS`].
 async fn site() -> (TestGateway, tempfile::TempDir) {
@@ -108,6 +108,40 @@ async fn only_forms_of_the_dashboard_of_a_bounded_size_are_kept() {
         let elsewhere = after.contains("evil.example");
         assert!(!elsewhere, "{}", after.text());
     }
+}
+
+/// Another operator deletes the issuer whose settings are being changed.
+#[tokio::test]
+async fn the_settings_of_a_deleted_issuer_are_a_form_for_a_new_one() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let initech = TestIssuer::start("https://initech.test", Key::p256("initech-1")).await;
+    let jwks_url = initech.jwks_url();
+    let typed = [
+        ("name", "initech"),
+        ("iss", &*initech.iss),
+        ("keys_from", "address"),
+        ("jwks_url", &*jwks_url),
+        ("provisioning", "auto"),
+    ];
+    let (form, new) = ("/dashboard/external/new?preset=", "/dashboard/external/new");
+    assert_eq!(pages.submit(form, new, &typed).await.status(), 303);
+    let edit = "/dashboard/external/issuer/initech/edit";
+    let loaded = pages.get(edit).await;
+    let csrf = csrf(&loaded);
+    let delete = "/dashboard/external/issuer/initech/delete";
+    assert_eq!(pages.submit(edit, delete, &[]).await.status(), 303);
+
+    let changed = [("csrf", &*csrf), ("leeway", "20s")];
+    let changed = [&typed[..], &changed].concat();
+    let gone = pages.send(edit, &changed).await;
+    assert_eq!(gone.status(), 409, "{}", gone.text());
+    assert!(gone.contains("somebody else deleted this issuer"));
+    assert!(gone.contains("name=\"leeway\" value=\"20s\""));
+    assert!(gone.contains(&format!("action=\"{new}\"")));
+    assert_eq!(pages.send(new, &changed).await.status(), 303);
+    let row = site.gateway.admin("/admin/api/issuers/initech").await;
+    assert_eq!(row.json()["settings"]["leeway"], "20s");
 }
 
 const OPS: &str = "the-token-of-ops";

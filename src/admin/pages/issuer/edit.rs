@@ -122,7 +122,6 @@ pub(in crate::admin::pages) async fn replace(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(value(&fields, "csrf"))?;
     let form = IssuerForm::sent(&fields);
-    settings(&state, &name)?;
     let loaded = BasedOn::Versions(vec![value(&fields, "version").to_owned()]);
     let written = match form.document() {
         Ok(wanted) => {
@@ -135,12 +134,20 @@ pub(in crate::admin::pages) async fn replace(
         Ok(row) => return Ok(to_issuer(&row.name, "changed")),
         Err(fault) => fault,
     };
-    let mut shown = Page::again(dashboard_user, &fields, Some(name.clone()));
+    let current = match settings(&state, &name) {
+        Err(gone) if gone.status == StatusCode::NOT_FOUND => {
+            // What was typed is the form of a new issuer.
+            let shown = Page::again(dashboard_user, &fields, None);
+            return Ok(shown.refused(by_somebody_else(DELETED)));
+        }
+        current => current?,
+    };
+    let mut shown = Page::again(dashboard_user, &fields, Some(name));
     if fault.code != "conflict" {
         return Ok(shown.refused(fault));
     }
-    shown.version = issuer_version(&settings(&state, &name)?);
-    Ok(shown.refused(changed_meanwhile()))
+    shown.version = issuer_version(&current);
+    Ok(shown.refused(by_somebody_else(CHANGED)))
 }
 
 /// `POST /dashboard/external/try`. The token is in bodies only, never in an address.
@@ -366,13 +373,13 @@ fn settings(state: &AdminState, name: &str) -> Result<Document, ApiError> {
 const NOT_SAVED: &str = "Not saved:";
 const NOT_TESTED: &str = "Not tested:";
 
-fn changed_meanwhile() -> ApiError {
-    ApiError::new(
-        StatusCode::CONFLICT,
-        "conflict",
-        "somebody else changed this issuer since the form was loaded; saving now replaces their \
-         changes",
-    )
+const CHANGED: &str = "somebody else changed this issuer since the form was loaded; saving now \
+                       replaces their changes";
+const DELETED: &str = "somebody else deleted this issuer since the form was loaded; saving now adds \
+                       it again";
+
+fn by_somebody_else(said: &str) -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, "conflict", said)
 }
 
 fn value<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
