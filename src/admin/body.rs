@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::api_error::ApiError;
 
-/// A JSON body; an invalid one becomes an [`ApiError`].
+/// A JSON object; an invalid body becomes an [`ApiError`].
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -19,17 +19,40 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        let content = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
-        let content = content.map_err(|rejection| unread(rejection.status()))?;
-        let request = Request::from_parts(parts, content.clone().into());
-        match Json::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::JsonDataError(_)) => Err(unfit()),
-            // The parser takes a null in place of a variant for bad syntax.
-            Err(JsonRejection::JsonSyntaxError(_)) if is_json(&content) => Err(unfit()),
-            Err(rejection) => Err(unread(rejection.status())),
-        }
+        read(request, state, b'{').await.map(Self)
+    }
+}
+
+/// A JSON array; an invalid body becomes an [`ApiError`].
+#[derive(Debug)]
+pub struct Items<T>(pub Vec<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Items<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        read(request, state, b'[').await.map(Self)
+    }
+}
+
+/// Reads a body whose JSON begins with that character.
+async fn read<T: DeserializeOwned, S: Send + Sync>(
+    request: Request,
+    state: &S,
+    opening: u8,
+) -> Result<T, ApiError> {
+    let (parts, body) = request.into_parts();
+    let content = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+    let content = content.map_err(|rejection| unread(rejection.status()))?;
+    let request = Request::from_parts(parts, content.clone().into());
+    match Json::from_request(request, state).await {
+        // The parser takes an array for an object's members in their order.
+        Ok(_) if content.trim_ascii_start().first() != Some(&opening) => Err(unfit()),
+        Ok(Json(value)) => Ok(value),
+        Err(JsonRejection::JsonDataError(_)) => Err(unfit()),
+        // The parser takes a null in place of a variant for bad syntax.
+        Err(JsonRejection::JsonSyntaxError(_)) if is_json(&content) => Err(unfit()),
+        Err(rejection) => Err(unread(rejection.status())),
     }
 }
 
@@ -134,3 +157,42 @@ const AN_ID: &str = "01a20580-45e1-7714-a9e9-25c9d3ba924d";
 const LONGEST_FAULT: usize = 256;
 /// Bytes of a segment that are shown again.
 const LONGEST_ID: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Switch {
+        #[serde(default)]
+        enabled: bool,
+    }
+
+    fn request(text: &'static str) -> Request {
+        let request = Request::builder().header("content-type", "application/json");
+        request.body(text.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_object_is_read_by_the_names_of_its_members() {
+        for (text, read) in [
+            (r#"{"enabled":true}"#, Ok(true)),
+            (" {}", Ok(false)),
+            ("[true]", Err(422)),
+            ("[]", Err(422)),
+            ("null", Err(422)),
+            (r#"{"on":true}"#, Err(422)),
+            ("{", Err(400)),
+        ] {
+            let body = Body::<Switch>::from_request(request(text), &()).await;
+            let found = body.map(|Body(switch)| switch.enabled);
+            let found = found.map_err(|fault| fault.status.as_u16());
+            assert_eq!(found, read, "{text}");
+        }
+        let items = Items::<u8>::from_request(request(" [1, 2]"), &()).await;
+        assert_eq!(items.unwrap().0, [1, 2]);
+    }
+}

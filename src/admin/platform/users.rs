@@ -13,7 +13,7 @@ use super::user::{PlatformUser, UserBody, UserFields, listed};
 use super::users_query::UsersQuery;
 use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
-use crate::admin::body::{Body, Path};
+use crate::admin::body::{Body, Items, Path};
 use crate::admin::{AdminState, refusals, users};
 use crate::store::User;
 
@@ -231,7 +231,7 @@ pub async fn bulk(
     operator: Operator,
     Path(environment): Path<Uuid>,
     RawQuery(query): RawQuery,
-    Body(sent): Body<Vec<Map<String, Value>>>,
+    Items(sent): Items<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<BulkResponse>), ApiError> {
     check(&state, environment)?;
     if sent.len() > MOST_USERS {

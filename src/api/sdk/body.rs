@@ -12,6 +12,10 @@ pub fn read<T: DeserializeOwned>(content: &Bytes) -> Result<T, SdkError> {
         [] => b"{}",
         text => text,
     };
+    // The parser takes an array for an object's members in their order.
+    if !text.starts_with(b"{") {
+        return Err(SdkError::wrong_type(""));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     // The parser's own words could repeat the content, which may be a token; but the name of a
     // member that is missing is ours.
@@ -48,7 +52,7 @@ mod tests {
             let error = read::<Content>(&Bytes::from_static(text.as_bytes())).unwrap_err();
             error.content()["error"].as_str().unwrap().to_owned()
         };
-        for text in ["{", "jwt=a", "[", "{} {}"] {
+        for text in ["{", "jwt=a", "[", "{} {}", "[]", r#"["a.b.c"]"#, "null"] {
             assert_eq!(said(text), "The body is not a JSON object", "{text}");
         }
         assert_eq!(said(r#"{"jwt":1}"#), "`jwt` has the wrong type");
