@@ -30,7 +30,7 @@ pub struct Search {
     /// The `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
-    /// The maximum number of entries; a default applies if omitted.
+    /// The maximum number of entries; 50 if omitted, at most 1000.
     #[serde(default)]
     pub limit: Option<usize>,
 }
@@ -49,7 +49,8 @@ impl Search {
 pub struct AuditPage {
     /// Newest first.
     pub records: Vec<AuditRecord>,
-    /// What to ask for the next page with; null after the last.
+    /// What to ask for the next page with; null after the last. With a filter, a page may be shorter than asked for,
+    /// even empty, and have a next one.
     pub next: Option<String>,
 }
 

@@ -33,7 +33,7 @@ pub struct Search {
     /// The `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
-    /// The maximum number of entries; a default applies if omitted.
+    /// The maximum number of entries; 50 if omitted, at most 1000.
     #[serde(default)]
     pub limit: Option<usize>,
 }
@@ -43,7 +43,8 @@ pub struct Search {
 pub struct SessionPage {
     /// Newest first.
     pub sessions: Vec<SessionRow>,
-    /// What to ask for the next page with; null after the last.
+    /// What to ask for the next page with; null after the last. Of a state or an issuer, a page may be shorter than
+    /// asked for, even empty, and have a next one.
     pub next: Option<String>,
 }
 

@@ -51,7 +51,7 @@ pub struct Search {
     /// The `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
-    /// The maximum number of entries; 50 if omitted.
+    /// The maximum number of entries; 50 if omitted, at most 1000.
     #[serde(default)]
     pub limit: Option<usize>,
 }
