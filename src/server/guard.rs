@@ -30,6 +30,7 @@ mod head;
 mod header_blocks;
 mod http1;
 mod idle;
+mod preface;
 mod proxy_protocol;
 mod read_ahead;
 mod refusal;
@@ -141,8 +142,8 @@ impl Guard {
         }
     }
 
-    /// What comes before HTTP: who the client is, and TLS.
-    async fn open(&self, mut socket: Box<Socket>) -> Result<(Stream, Connection), Cause> {
+    /// What comes before HTTP: who the client is, TLS, and whether the client has chosen HTTP/2.
+    async fn open(&self, mut socket: Box<Socket>) -> Result<(Stream, Connection, bool), Cause> {
         let mut peer = address(&socket);
         // Who may open a Unix socket was decided by its mode.
         let trusts = |peer: Option<IpAddr>| {
@@ -193,7 +194,8 @@ impl Guard {
             ..Connection::default()
         };
         let Some(tls) = &self.listener.tls else {
-            return Ok((socket, connection));
+            let is_http2 = self.listener.h2c && preface::is_sent(&mut socket).await;
+            return Ok((socket, connection, is_http2));
         };
         let presented = tls.presented();
         let stream = presented
@@ -205,10 +207,11 @@ impl Guard {
             tls.handshake_failed();
             Cause::TlsHandshake
         })?;
-        if let Some(ALPN::Custom(_)) = stream.selected_alpn_proto() {
+        let is_http2 = match stream.selected_alpn_proto() {
             // An authority has seen the certificate that it came for (RFC 8737).
-            return Err(Cause::AcmeChallenge);
-        }
+            Some(ALPN::Custom(_)) => return Err(Cause::AcmeChallenge),
+            protocol => protocol == Some(ALPN::H2),
+        };
         let certificate = stream.get_ssl().and_then(TlsRef::peer_certificate_der);
         connection.client = certificate.and_then(client_certificate::read);
         connection.tls = stream.get_ssl_digest().map(|digest| TlsParameters {
@@ -220,28 +223,16 @@ impl Guard {
         connection.server_name =
             asked_for.map(|name| ServerName::new(name, Arc::clone(&presented.names)));
         let stream: Stream = Box::new(stream);
-        Ok((stream, connection))
+        Ok((stream, connection, is_http2))
     }
 
-    /// Serves HTTP/2 where the client has chosen it, and HTTP/1 else.
-    async fn speak(
+    /// Serves HTTP/2.
+    async fn serve_http2(
         &self,
         requests: &Arc<Requests>,
-        mut stream: Stream,
+        stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Result<(), Cause> {
-        let is_http2 = match &self.listener.tls {
-            Some(_) => stream.selected_alpn_proto() == Some(ALPN::H2),
-            None if self.listener.h2c => {
-                let mut preface = [0; PREFACE.len()];
-                let peeked = stream.try_peek(&mut preface).await;
-                peeked.is_ok_and(|peeked| peeked) && preface == *PREFACE
-            }
-            None => false,
-        };
-        if !is_http2 {
-            return http1::serve(requests, stream, shutdown).await;
-        }
         let (stop, stopped) = watch::channel(false);
         let mut shutdown = shutdown.clone();
         // GOAWAY comes first: what is in flight is answered.
@@ -281,7 +272,7 @@ impl Guard {
     ) -> Result<(), Cause> {
         // A handshake needs room that the connection would hold to its end.
         let opened = timeout_at(deadline, Box::pin(self.open(socket))).await;
-        let (stream, connection) = opened.map_err(|_elapsed| Cause::HeaderTimeout)??;
+        let (stream, connection, is_http2) = opened.map_err(|_elapsed| Cause::HeaderTimeout)??;
         let bounds = &self.shared.bounds;
         let mut options = HttpServerOptions::default();
         options.h2c = self.listener.h2c;
@@ -310,9 +301,15 @@ impl Guard {
             });
             streams.await
         };
+        let spoken = async {
+            match is_http2 {
+                true => self.serve_http2(&requests, stream, shutdown).await,
+                false => http1::serve(&requests, stream, shutdown).await,
+            }
+        };
         tokio::select! {
             biased;
-            ended = self.speak(&requests, stream, shutdown) => ended,
+            ended = spoken => ended,
             () = silent => Err(Cause::HeaderTimeout),
             cause = streams => Err(cause),
         }
@@ -378,9 +375,6 @@ impl Shared {
         cut.with_label_values(&[cause.label()]).inc();
     }
 }
-
-/// What a connection of HTTP/2 begins with (RFC 9113 section 3.4).
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long a client that gave up too many streams may wait for the others.
 const LAST_STREAMS: Duration = Duration::from_secs(60);

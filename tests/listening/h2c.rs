@@ -60,6 +60,18 @@ async fn http2_is_off_unless_asked_for() {
     );
 }
 
+/// The request of a health checker may be shorter than the preface of HTTP/2, and nothing comes after it.
+#[tokio::test]
+async fn a_short_request_of_http1_is_answered() {
+    let site =
+        TestGateway::with(|config| config["listeners"] = serde_json::json!([{"h2c": true}])).await;
+    let answer = site.gateway.send("GET / HTTP/1.0\r\n\r\n").await;
+    assert_eq!(answer.status(), 400, "without a host");
+    let answer = site.gateway.get("/open", &[]).await;
+    assert_eq!(answer.status(), 200, "a longer one");
+    assert_eq!(get(&site, "/open", &[]).await, 200, "of HTTP/2");
+}
+
 /// A browser divides its cookies over HTTP/2 only, where they cost no more than in one field.
 #[tokio::test]
 async fn crumbs_count_against_the_limits() {

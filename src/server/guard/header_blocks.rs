@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
+use super::preface::PREFACE;
 use crate::proxy::connection::watched_stream::{Turn, Watch};
 
 /// Follows what a client sends, and has it read in small pieces.
@@ -137,8 +138,6 @@ impl Scanner {
 
 /// A body is read ahead of its server in pieces of this size.
 const LARGEST_READ: usize = 16 << 10;
-/// RFC 9113 section 3.4.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes of a frame's header.
 const HEADER: usize = 9;
 const HEADERS: u8 = 1;
