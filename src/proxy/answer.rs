@@ -269,10 +269,12 @@ pub async fn read_part(session: &mut Session, ctx: &mut RequestContext) -> Resul
     let part = match due {
         Some(due) => timeout_at(due.into(), part).await.unwrap_or_else(|_| {
             let late = "the body does not come";
-            Err(Error::explain(ErrorType::ReadTimedout, late).into_down())
+            Error::e_explain(ErrorType::ReadTimedout, late)
         }),
         None => part.await,
-    }?;
+    };
+    // Whatever is wrong with it is the client's fault, malformed chunks included.
+    let part = part.map_err(|error| error.into_down())?;
     let moved = part.as_ref().map_or(0, Bytes::len);
     if let Some(flow) = ctx.guard.flow() {
         flow.body_moved(moved, part.is_none());

@@ -143,6 +143,9 @@ impl AsyncWrite for Answering {
         if self.connection.is_answered_by_us() {
             return Pin::new(&mut self.stream).poll_write(context, bytes);
         }
+        if this.chunk_lines.is_some_and(|lines| lines.spoil(buffer)) {
+            return Poll::Ready(Ok(()));
+        }
         ready!(self.poll_replaced(context))?;
         Poll::Ready(Ok(bytes.len()))
     }

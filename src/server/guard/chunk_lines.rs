@@ -7,8 +7,10 @@
 
 use bytes::BytesMut;
 use memchr::memchr;
+use tokio::io::ReadBuf;
 
 use super::head::is_token;
+use crate::rejection::{Code, Rejection};
 
 /// What is expected next of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +41,35 @@ pub(super) enum ChunkLines {
 
 impl ChunkLines {
     /// Begins with what of the body was read along with its head, if the head announces chunks.
-    pub(super) fn begin(head: &mut BytesMut) -> Option<Self> {
-        let body = chunks_begin(head)?;
+    ///
+    /// # Errors
+    ///
+    /// The head announces a length as well, which the framework would drop without a word.
+    pub(super) fn begin(head: &mut BytesMut) -> Result<Option<Self>, Rejection> {
+        let Some(body) = end_before_chunks(head) else {
+            return Ok(None);
+        };
+        let (head, body) = head.split_at_mut(body);
+        if has_field(head, LENGTH) {
+            return Err(Rejection::new(
+                Code::InvalidRequest,
+                "body_length_ambiguous",
+            ));
+        }
         let mut lines = Self::Size(None);
-        lines.follow(head.get_mut(body..).unwrap_or_default());
-        Some(lines)
+        lines.follow(body);
+        Ok(Some(lines))
+    }
+
+    /// Has a read of a spoilt body end at once, whatever the client sends or does not send: the framework may
+    /// want more than has come before it refuses. Whether that is so.
+    pub(super) fn spoil(self, buffer: &mut ReadBuf<'_>) -> bool {
+        if self != Self::Malformed {
+            return false;
+        }
+        let enough = SPOILT.len().min(buffer.remaining());
+        buffer.put_slice(SPOILT.get(..enough).unwrap_or_default());
+        true
     }
 
     /// Follows the bytes that come next. From the first one on that no line may have, they are overwritten
@@ -107,7 +133,7 @@ impl ChunkLines {
 
 /// Where the body begins, if a field of the header says that it comes in chunks. Which coding that field
 /// names is checked later; none but `chunked` is served.
-fn chunks_begin(head: &[u8]) -> Option<usize> {
+fn end_before_chunks(head: &[u8]) -> Option<usize> {
     let mut is_chunked = false;
     let mut begin = 0;
     while let Some(rest) = head.get(begin..)
@@ -116,14 +142,22 @@ fn chunks_begin(head: &[u8]) -> Option<usize> {
         begin += end + 1;
         match rest.get(..end)? {
             [] | [b'\r'] => return is_chunked.then_some(begin),
-            [b't' | b'T', line @ ..] => {
-                let name = line.get(..CODING.len());
-                is_chunked |= name.is_some_and(|name| name.eq_ignore_ascii_case(CODING));
-            }
+            line @ [b't' | b'T', ..] => is_chunked |= is_named(line, CODING),
             _ => {}
         }
     }
     None
+}
+
+fn has_field(head: &[u8], name: &[u8]) -> bool {
+    head.split(|byte| *byte == b'\n')
+        .any(|line| is_named(line, name))
+}
+
+/// Whether a line is the field of this name, which ends with its colon.
+fn is_named(line: &[u8], name: &[u8]) -> bool {
+    let begin = line.get(..name.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(name))
 }
 
 /// Whether a value may have this byte (RFC 9110 section 5.5).
@@ -131,8 +165,10 @@ fn is_text(byte: u8) -> bool {
     byte == b'\t' || !byte.is_ascii_control()
 }
 
-/// `Transfer-Encoding:` but for its first letter.
-const CODING: &[u8] = b"ransfer-encoding:";
+const CODING: &[u8] = b"transfer-encoding:";
+const LENGTH: &[u8] = b"content-length:";
+/// What is enough for the framework to refuse a body, wherever in its lines it is.
+const SPOILT: &[u8] = &[b'\r'; 16];
 /// CR and LF after a chunk.
 const LINE_END: u64 = 2;
 
@@ -237,8 +273,46 @@ mod tests {
             ),
         ] {
             let mut whole = BytesMut::from(format!("{head}{body}").as_bytes());
-            assert_eq!(ChunkLines::begin(&mut whole), lines, "{head:?}");
+            assert_eq!(ChunkLines::begin(&mut whole), Ok(lines), "{head:?}");
             assert!(whole.starts_with(head.as_bytes()), "{head:?}");
         }
+    }
+
+    #[test]
+    fn a_length_beside_chunks_is_refused() {
+        let begins = |fields: &str| {
+            let head = format!("POST / HTTP/1.1\r\n{fields}\r\n5\r\nhello");
+            ChunkLines::begin(&mut BytesMut::from(head.as_bytes()))
+                .map_err(|refused| refused.reason)
+        };
+        let ambiguous = Err("body_length_ambiguous");
+        for (fields, begun) in [
+            (
+                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                ambiguous,
+            ),
+            ("content-length:5\nTRANSFER-ENCODING: chunked\n", ambiguous),
+            ("Content-Length: 5\r\n", Ok(None)),
+            (
+                "Transfer-Encoding: chunked\r\nX-Content-Length: 5\r\nContent-Type: a\r\n",
+                Ok(Some(ChunkLines::Data(2))),
+            ),
+        ] {
+            assert_eq!(begins(fields), begun, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_spoilt_body_is_read_to_its_end_without_its_client() {
+        let read = |lines: ChunkLines, room: usize| {
+            let mut bytes = [0; 64];
+            let mut buffer = ReadBuf::new(&mut bytes[..room]);
+            lines.spoil(&mut buffer).then(|| buffer.filled().to_vec())
+        };
+        let (spoilt, _) = followed(b"0\r\n\n", 1);
+        assert_eq!(read(spoilt, 64), Some(vec![b'\r'; 16]));
+        assert_eq!(read(spoilt, 1), Some(vec![b'\r']));
+        let (begun, _) = followed(b"0\r\n\r", 1);
+        assert_eq!(read(begun, 64), None);
     }
 }

@@ -16,6 +16,7 @@ use super::head::{self, HeadBounds, NoHead};
 use super::idle::Idle;
 use super::request::Requests;
 use super::{Cause, refusal};
+use crate::rejection::Rejection;
 
 /// Serves the connection to its end.
 pub(super) async fn serve(
@@ -49,11 +50,11 @@ pub(super) async fn serve(
             size: shared.snapshot.load().proxy.limits.header_size,
         };
         let read = head::read(&mut stream.stream, &mut head, &bounds).await;
-        let read = read.and_then(|()| head::check(&mut head).map_err(NoHead::Refused));
+        let read = read.and_then(|()| check(&mut head).map_err(NoHead::Refused));
         stream.line.clear();
         stream.line.extend_from_slice(head::first_line(&head));
-        let raw_target = match read {
-            Ok(raw_target) => raw_target,
+        let (raw_target, chunk_lines) = match read {
+            Ok(checked) => checked,
             Err(NoHead::Over) => return Ok(()),
             Err(NoHead::Late) => return Err(Cause::HeaderTimeout),
             Err(NoHead::Refused(rejection)) => {
@@ -63,7 +64,7 @@ pub(super) async fn serve(
                 return Ok(());
             }
         };
-        stream.chunk_lines = ChunkLines::begin(&mut head);
+        stream.chunk_lines = chunk_lines;
         connection.request_read(raw_target);
         let mut session = ServerSession::new_http1(stream);
         match settings.take() {
@@ -92,6 +93,14 @@ pub(super) async fn serve(
             return Ok(());
         }
     }
+}
+
+/// Checks a header, and begins to follow the body that was read along with it. Returns the target where the
+/// framework cannot be given it.
+fn check(head: &mut BytesMut) -> Result<(Option<Vec<u8>>, Option<ChunkLines>), Rejection> {
+    let raw_target = head::check(head)?;
+    let chunk_lines = ChunkLines::begin(head)?;
+    Ok((raw_target, chunk_lines))
 }
 
 /// How long a refusal waits for its client.
