@@ -36,6 +36,7 @@ mod read_ahead;
 mod refusal;
 mod request;
 mod resets;
+mod unflushed;
 
 use super::drain::{Counted, InFlight, LastMoment};
 use super::proxy_factory::Proxy;

@@ -144,6 +144,26 @@ async fn a_stream_arrives_before_it_ends() {
     assert_eq!(wire.read_exactly(14).await, b"\r\n9\r\ndata: 2\n\n"[..14]);
 }
 
+/// So does an answer of known length, of which the framework would keep little parts back.
+#[tokio::test]
+async fn an_answer_of_known_length_arrives_before_it_ends() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+    for (first, second) in [("hello", "world"), ("", "helloworld")] {
+        let site = TestGateway::start().await;
+        let (open, gate) = watch::channel(false);
+        let begin = format!("{head}{first}").into_bytes();
+        let reply = Reply::Halves(gate, begin, second.as_bytes().to_vec());
+        site.upstream.reply(reply);
+        let mut wire = site.gateway.connect().await;
+        wire.write(site.gateway.bytes("GET", "/open", &[])).await;
+        let seen = wire.read_head().await.expect("the head before the end");
+        assert!(seen.starts_with(b"HTTP/1.1 200"));
+        assert_eq!(wire.read_exactly(first.len()).await, first.as_bytes());
+        open.send(true).unwrap();
+        assert_eq!(wire.read_exactly(second.len()).await, second.as_bytes());
+    }
+}
+
 #[tokio::test]
 async fn where_a_request_came_from_is_told_by_the_socket() {
     let site = TestGateway::start().await;

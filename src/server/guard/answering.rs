@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Shared;
 use super::chunk_lines::ChunkLines;
 use super::refusal;
+use super::unflushed::Unflushed;
 use crate::proxy::connection::Connection;
 use crate::proxy::connection::flow::Flow;
 use crate::proxy::connection::request_guard::running_flow;
@@ -34,6 +35,7 @@ pub(super) struct Answering {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
     replacement: Option<Replacement>,
+    unflushed: Unflushed,
 }
 
 /// The gateway's answer in place of the framework's.
@@ -51,6 +53,7 @@ impl Answering {
             shared,
             connection,
             replacement: None,
+            unflushed: Unflushed::default(),
         }
     }
 
@@ -79,6 +82,17 @@ impl Answering {
         }
         self.connection.was_followed();
         Poll::Pending
+    }
+
+    /// Sends what was kept for the sake of more that has not come.
+    fn flush_in_time(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.unflushed.is_due(context)
+            && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(context)
+        {
+            self.unflushed.was_flushed();
+            return flushed;
+        }
+        Ok(())
     }
 
     /// Writes the gateway's answer to its end.
@@ -111,11 +125,15 @@ impl AsyncRead for Answering {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.flush_in_time(context)?;
         if this.connection.is_request_whole() {
             return match running_flow(Flow::is_unheard) {
                 Some(true) => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
                 _ => this.poll_gone(context),
             };
+        }
+        if this.chunk_lines.is_some_and(|lines| lines.spoil(buffer)) {
+            return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
@@ -141,17 +159,19 @@ impl AsyncWrite for Answering {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.connection.is_answered_by_us() {
+            self.unflushed.was_written();
             return Pin::new(&mut self.stream).poll_write(context, bytes);
-        }
-        if this.chunk_lines.is_some_and(|lines| lines.spoil(buffer)) {
-            return Poll::Ready(Ok(()));
         }
         ready!(self.poll_replaced(context))?;
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() {
+            self.unflushed.was_flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -164,6 +184,7 @@ impl AsyncWrite for Answering {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.connection.is_answered_by_us() {
+            self.unflushed.was_written();
             return Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
         }
         ready!(self.poll_replaced(context))?;
