@@ -50,6 +50,7 @@ pub mod unread;
 mod vary;
 mod withheld;
 
+use connection::flow::Flow;
 use context::RequestContext;
 use recorded::Recorded;
 use request::id::RequestIds;
@@ -263,6 +264,11 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Self::CTX) {
         ctx.ended(session, error);
+        let is_answered = error.is_none() || ctx.answered.is_some();
+        if is_answered && ctx.guard.flow().is_some_and(Flow::leaves_body) {
+            // What the request held is free by now.
+            answer::let_be_heard(session).await;
+        }
     }
 
     /// The access log has a line for each request, with its reason.

@@ -8,3 +8,4 @@ pub mod networks;
 pub mod one_reading;
 pub mod tls;
 pub mod tls_tickets;
+mod unread_bodies;

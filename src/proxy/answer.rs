@@ -7,6 +7,7 @@
 //! answer there, [`health`] and `acme` where they are asked), and those that a listener or a route
 //! configures (`https_redirect`, `fixed_answer`, [`login`]).
 
+use super::connection::HEARD_WITHIN;
 use super::context::RequestContext;
 use super::error_page::SignIn;
 use super::header_operations::{self, Sources};
@@ -25,7 +26,7 @@ use http::{HeaderMap, Method, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr, Result};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 pub(super) mod acme;
 mod challenge;
@@ -196,6 +197,19 @@ async fn write(
             .await?;
     }
     Ok(())
+}
+
+/// Lets a client that is still sending read the answer to its request, which is about to be dropped: clients may lose
+/// an answer that comes together with a reset. Dropping a request of HTTP/2 resets its stream, and of HTTP/1 its
+/// connection, unless that is shut down before, by which the rest is read for a while.
+pub(super) async fn let_be_heard(session: &mut Session) {
+    let session = session.as_mut();
+    if !session.is_http2() {
+        session.shutdown().await;
+    } else if !session.is_body_done() {
+        // The client may end it, or time.
+        let _ = timeout(HEARD_WITHIN, session.drain_request_body()).await;
+    }
 }
 
 /// A request that could not be read for certain leaves the connection in doubt.

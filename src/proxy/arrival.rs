@@ -81,6 +81,5 @@ pub(super) fn identify(ctx: &mut RequestContext, request: &RequestHeader, peer: 
     ctx.trace = traces.place(&request.headers, peer.is_trusted_proxy());
 }
 
-/// How long the rest of a body is read that nobody wants: of a refused request, so that its connection can
-/// be kept, and of one whose answer has ended, so that the answer is not lost.
-pub(super) const DRAIN_UNREAD_BODY: Duration = Duration::from_secs(5);
+/// How long the rest of a body is read that nobody wants, so that its connection can be kept.
+const DRAIN_UNREAD_BODY: Duration = Duration::from_secs(5);

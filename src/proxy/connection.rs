@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
@@ -30,6 +31,10 @@ pub mod wrapped_stream;
 
 use auth::ConnectionAuth;
 use server_name::ServerName;
+
+/// How long a client of HTTP/2 that is still sending may take to read its answer, before the reset that ends its
+/// stream: clients that read both at once may drop the answer.
+pub const HEARD_WITHIN: Duration = Duration::from_millis(100);
 
 /// One accepted connection, on its listener.
 #[derive(Debug, Default)]

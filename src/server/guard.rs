@@ -30,6 +30,7 @@ mod head;
 mod header_blocks;
 mod http1;
 mod idle;
+mod lingering;
 mod preface;
 mod proxy_protocol;
 mod read_ahead;

@@ -41,6 +41,8 @@ pub struct Flow {
     body: Mutex<Option<Body>>,
     /// Whether there is one to wait for.
     has_body: AtomicBool,
+    /// There was, and nobody waits for it any more.
+    is_body_left: AtomicBool,
     /// The client has taken too long to send its body, and until when it may be refused in words.
     late: OnceLock<Instant>,
     silence: Mutex<Silence>,
@@ -226,9 +228,7 @@ impl Flow {
         if !self.is_over() {
             return false;
         }
-        // Nobody waits for the body any more.
-        *self.body() = None;
-        self.has_body.store(false, Ordering::Relaxed);
+        self.leave_body();
         self.answer.has_ended_all.store(true, Ordering::Relaxed);
         true
     }

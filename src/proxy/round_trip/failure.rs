@@ -2,11 +2,9 @@
 
 use pingora::Error;
 use pingora::proxy::{FailToProxy, Session};
-use tokio::time::timeout;
 
 use super::{response, upstream_error};
 use crate::proxy::answer;
-use crate::proxy::arrival::DRAIN_UNREAD_BODY;
 use crate::proxy::context::RequestContext;
 
 /// Refuses the request, unless its answer has begun or its client is gone.
@@ -46,11 +44,7 @@ pub(in crate::proxy) async fn answer(
 pub(in crate::proxy) async fn leave_body(session: &mut Session) -> FailToProxy {
     if !session.as_ref().is_http2() {
         session.set_keepalive(None);
-        let _ = timeout(DRAIN_UNREAD_BODY, async {
-            session.as_mut().shutdown().await;
-            session.as_mut().drain_request_body().await
-        })
-        .await;
+        session.as_mut().shutdown().await;
     }
     FailToProxy {
         error_code: 0,

@@ -5,11 +5,11 @@
 //! it writes until a request has reached the proxy is replaced by the gateway's answer.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::protocols::{Peek, Shutdown, Stream};
@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Shared;
 use super::chunk_lines::ChunkLines;
-use super::refusal;
+use super::lingering::Lingering;
 use super::unflushed::Unflushed;
 use crate::proxy::connection::Connection;
 use crate::proxy::connection::flow::Flow;
@@ -36,6 +36,7 @@ pub(super) struct Answering {
     connection: Arc<Connection>,
     replacement: Option<Replacement>,
     unflushed: Unflushed,
+    lingering: Option<Lingering>,
 }
 
 /// The gateway's answer in place of the framework's.
@@ -54,6 +55,7 @@ impl Answering {
             connection,
             replacement: None,
             unflushed: Unflushed::default(),
+            lingering: None,
         }
     }
 
@@ -93,6 +95,15 @@ impl Answering {
             return flushed;
         }
         Ok(())
+    }
+
+    /// Whether the client may be sending what nobody reads, and nobody will.
+    fn leaves_something(&self) -> bool {
+        let leaves_body = running_flow(|flow| {
+            flow.leave_body();
+            flow.leaves_body()
+        });
+        leaves_body == Some(true) || self.replacement.is_some() || self.connection.is_followed()
     }
 
     /// Writes the gateway's answer to its end.
@@ -175,7 +186,14 @@ impl AsyncWrite for Answering {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let this = &mut *self;
+        if this.lingering.is_none() && this.leaves_something() {
+            this.lingering = Some(Lingering::default());
+        }
+        match &mut this.lingering {
+            Some(lingering) => lingering.poll_end(&mut this.stream, context),
+            None => Pin::new(&mut this.stream).poll_shutdown(context),
+        }
     }
 
     fn poll_write_vectored(
@@ -199,11 +217,8 @@ impl AsyncWrite for Answering {
 #[async_trait]
 impl Shutdown for Answering {
     async fn shutdown(&mut self) {
-        // With something unread in it, a closed connection is reset, and the answer may be lost.
-        if self.replacement.is_some() || self.connection.is_followed() {
-            refusal::let_it_be_read(&mut self.stream, PATIENCE).await;
-        }
-        self.stream.shutdown().await;
+        // Whether that succeeds is the same to everybody.
+        let _ = poll_fn(|context| Pin::new(&mut *self).poll_shutdown(context)).await;
     }
 }
 
@@ -221,5 +236,3 @@ impl fmt::Debug for Answering {
         self.stream.fmt(f)
     }
 }
-
-const PATIENCE: Duration = Duration::from_secs(1);

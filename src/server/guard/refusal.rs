@@ -42,7 +42,7 @@ where
 
 /// What is unread when a socket is closed resets the connection, and the answer is lost; so some of
 /// it is read.
-pub(super) async fn let_it_be_read<S>(stream: &mut S, patience: Duration)
+async fn let_it_be_read<S>(stream: &mut S, patience: Duration)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

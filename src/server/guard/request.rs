@@ -18,9 +18,9 @@ use tracing::debug;
 
 use super::resets::Resets;
 use super::{Cause, Shared};
-use crate::proxy::connection::Connection;
 use crate::proxy::connection::flow::Flow;
 use crate::proxy::connection::request_guard::RequestGuard;
+use crate::proxy::connection::{Connection, HEARD_WITHIN};
 use crate::proxy::unread::Known;
 use crate::rejection::{Code, Rejection};
 
@@ -349,8 +349,5 @@ impl Overdue {
 
 /// What HTTP/2 keeps of a stream's answer beyond what its client takes.
 const H2_SEND_BUFFER: usize = 16 << 10;
-/// Between the end of an answer and the reset that ends its stream: clients that read both at once may drop the
-/// answer.
-const HEARD_WITHIN: Duration = Duration::from_millis(100);
 /// How long a request whose body is late may take to be refused in words.
 const LAST_WORDS: Duration = Duration::from_secs(1);

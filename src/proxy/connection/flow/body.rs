@@ -1,6 +1,9 @@
 //! The body of a request on its way to a server, and when its client is late with it.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+
+use super::Flow;
 
 /// From the client to the server.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +68,21 @@ impl Body {
             self.began + RATE_GRACE + paid
         });
         pause.into_iter().chain(rate).min()
+    }
+}
+
+impl Flow {
+    /// Nobody waits for the rest of the body any more, which its client may be sending.
+    pub fn leave_body(&self) {
+        *self.body() = None;
+        if self.has_body.swap(false, Ordering::Relaxed) {
+            self.is_body_left.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is a rest that nobody has read, and its client may be sending.
+    pub fn leaves_body(&self) -> bool {
+        self.has_body() || self.is_body_left.load(Ordering::Relaxed)
     }
 }
 

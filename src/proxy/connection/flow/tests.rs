@@ -221,3 +221,31 @@ fn the_rest_of_a_request_may_pause_as_the_server_may_once_it_answers() {
         assert!(due.is_none_or(|due| due < began + 2 * long));
     }
 }
+
+#[test]
+fn a_body_is_left_unless_it_has_ended_or_was_too_late() {
+    let bounds = BodyBounds {
+        pause: None,
+        rate: None,
+    };
+    let flow = Flow::default();
+    flow.leave_body();
+    assert!(!flow.leaves_body(), "there was none");
+    flow.body_begins(bounds);
+    assert!(flow.leaves_body());
+    flow.leave_body();
+    assert!(!flow.has_body());
+    assert!(flow.leaves_body());
+
+    let whole = Flow::default();
+    whole.body_begins(bounds);
+    whole.body_moved(5, true);
+    whole.leave_body();
+    assert!(!whole.leaves_body());
+
+    let late = Flow::default();
+    late.body_begins(bounds);
+    late.give_up_body(Instant::now());
+    late.leave_body();
+    assert!(!late.leaves_body());
+}
