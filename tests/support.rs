@@ -7,6 +7,7 @@ pub mod clock;
 pub mod collector;
 pub mod contract;
 pub mod dns;
+pub mod frames;
 pub mod front;
 pub mod gateway;
 pub mod h2_upstream;

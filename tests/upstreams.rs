@@ -5,6 +5,7 @@ pub mod connection_auth;
 mod early_answers;
 mod long_uploads;
 mod refused_streams;
+mod small_frames;
 mod sticky;
 pub mod streams;
 pub mod upstream_dns;

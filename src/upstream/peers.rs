@@ -39,8 +39,7 @@ impl Peers {
         // A client that does not read holds back one stream's window. The connection's holds all
         // of them, or such clients would hold back everyone.
         options.h2_stream_window_size = Some(STREAM_WINDOW);
-        options.h2_connection_window_size =
-            Some(STREAM_WINDOW.saturating_mul(streams).min(LARGEST_WINDOW));
+        options.h2_connection_window_size = Some(connection_window(streams));
         options.h2_ping_interval = Some(PING);
         if let Some(tls) = &tls {
             options.ca = tls.ca.clone();
@@ -101,6 +100,16 @@ impl Peers {
     }
 }
 
+/// The window of a connection with so many streams. Half of it is what small DATA frames may cost in memory, beyond
+/// their content, while their clients do not read: beyond that the connection is ended with all of its streams. So it
+/// is larger than those of all streams, which bound what a server may send.
+fn connection_window(streams: u32) -> u32 {
+    STREAM_WINDOW
+        .saturating_mul(FOR_SMALL_FRAMES)
+        .saturating_mul(streams)
+        .clamp(LEAST_WINDOW, LARGEST_WINDOW)
+}
+
 /// Keeps connections of one upstream from those of every other. The framework's own key for reuse
 /// leaves out which authorities were asked, which key was shown and which protocol was allowed.
 fn group(name: &str, settings: &Settings, tls: Option<&Tls>) -> u64 {
@@ -128,9 +137,34 @@ fn group(name: &str, settings: &Settings, tls: Option<&Tls>) -> u64 {
 
 /// What one HTTP/2 stream may have under way to the gateway: enough for 64 MB/s at 1 ms.
 const STREAM_WINDOW: u32 = 64 * 1024;
+/// So many times the windows of all streams: with half of it, each can be full of frames of 100 bytes, as events and
+/// messages have them.
+const FOR_SMALL_FRAMES: u32 = 4;
+/// With half of it, one stream can be full of frames of 8 bytes.
+const LEAST_WINDOW: u32 = 4 << 20;
 /// RFC 9113 section 6.9.1.
 const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 /// The interval between keepalive pings on an HTTP/2 connection.
 const PING: Duration = Duration::from_secs(30);
 /// A name for which no certificate is (RFC 2606 section 2).
 const NO_NAME: &str = "unnamed.invalid";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_has_room_for_all_its_streams_and_their_frames() {
+        for streams in [1, 2, 100, 5000, u32::MAX] {
+            let window = connection_window(streams);
+            let all = STREAM_WINDOW.saturating_mul(streams).min(LARGEST_WINDOW);
+            assert!(window >= all, "{streams}");
+            // By the budget that comes of it (the `h2` crate), a frame of `content` bytes costs what it lacks of 256.
+            let may_wait = |content: u32| window / 2 / (256 - content);
+            assert!(may_wait(8) >= STREAM_WINDOW / 8, "{streams}");
+            if all < LARGEST_WINDOW {
+                assert!(may_wait(100) >= all / 100, "{streams}");
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::frames::frame;
 use crate::support::{TestGateway, refusal_id};
 
 const FAILURES: &str = "vestibule_upstream_failures_total";
@@ -92,12 +93,6 @@ async fn serve(mut stream: TcpStream, next: impl Fn() -> Act) -> std::io::Result
         };
         stream.write_all(&reply).await?;
     }
-}
-
-fn frame(kind: u8, flags: u8, id: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let head = [&length[1..], &[kind, flags], &id.to_be_bytes()].concat();
-    [&head, payload].concat()
 }
 
 async fn site(servers: &[&Server]) -> TestGateway {

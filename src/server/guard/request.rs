@@ -289,6 +289,10 @@ impl HttpServerApp for Requests {
         options.max_concurrent_streams(self.shared.bounds.h2_streams);
         options.max_header_list_size(self.shared.bounds.h2_header_list);
         options.max_send_buffer_size(H2_SEND_BUFFER);
+        options.data_frame_budget(match self.connection.is_of_proxy {
+            true => SMALL_FRAMES_OF_PROXIES,
+            false => SMALL_FRAMES,
+        });
         Some(options)
     }
 
@@ -349,5 +353,12 @@ impl Overdue {
 
 /// What HTTP/2 keeps of a stream's answer beyond what its client takes.
 const H2_SEND_BUFFER: usize = 16 << 10;
+/// What small DATA frames of one connection may cost in memory while they wait, beyond their content: what a frame
+/// lacks of 256 bytes. Beyond that the connection is ended with all of its streams. By default that is so from 139
+/// messages on, which clients of gRPC send at once; this is four thousand, or as many of 16 bytes as there is window.
+const SMALL_FRAMES: usize = 1 << 20;
+/// The same of a trusted proxy, whose connection has streams of many clients: as many messages of gRPC as there is
+/// window, whatever their size.
+const SMALL_FRAMES_OF_PROXIES: usize = 4 << 20;
 /// How long a request whose body is late may take to be refused in words.
 const LAST_WORDS: Duration = Duration::from_secs(1);
