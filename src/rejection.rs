@@ -191,6 +191,9 @@ impl Rejection {
             (Code::UpstreamFailed, StatusCode::LOOP_DETECTED) => {
                 "The request has come back to the gateway too often."
             }
+            (Code::UpstreamFailed, StatusCode::NOT_IMPLEMENTED) => {
+                "The upstream has no WebSockets."
+            }
             (Code::UpstreamFailed, _) if UNREACHED.contains(&self.reason) => {
                 "The upstream could not be reached."
             }

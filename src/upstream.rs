@@ -250,6 +250,11 @@ impl Upstream {
         Some(peer)
     }
 
+    /// Prepares a peer for a request that asks to become a WebSocket; whether its server can be asked, over HTTP/1.1.
+    pub fn suits_websocket(&self, peer: &mut HttpPeer) -> bool {
+        self.peers.suit_websocket(peer)
+    }
+
     /// Takes a permit for one of the requests that the upstream has at once, and waits for one
     /// where there is none.
     ///

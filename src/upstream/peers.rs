@@ -68,6 +68,17 @@ impl Peers {
         }
     }
 
+    /// Has a WebSocket's connection speak HTTP/1.1 where the server may choose, since the framework knows no
+    /// WebSockets over HTTP/2 (RFC 8441); whether it is spoken.
+    pub(super) fn suit_websocket(&self, peer: &mut HttpPeer) -> bool {
+        if peer.options.alpn == ALPN::H2H1 {
+            peer.options.alpn = self.paced.clone();
+            // Other requests do not expect connections that are read as these are.
+            peer.group_key = peer.group_key.wrapping_add(1);
+        }
+        peer.options.alpn != ALPN::H2
+    }
+
     /// Whether servers may show the certificate with this SHA-256 digest. The framework has verified
     /// what is not pinned, and in either case that the server has the certificate's key.
     pub(super) fn accepts(&self, certificate: Option<&[u8]>) -> bool {
@@ -151,7 +162,32 @@ const NO_NAME: &str = "unnamed.invalid";
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    #[test]
+    fn a_websocket_speaks_http1_where_the_server_may_choose() {
+        let suited = |more: Value| {
+            let mut settings = json!({ "servers": ["127.0.0.1:1"] });
+            let all = settings.as_object_mut().unwrap();
+            all.extend(more.as_object().unwrap().clone());
+            let settings: Settings = serde_json::from_value(settings).unwrap();
+            let peers = Peers::new("a", &settings).unwrap();
+            let address = Address::Inet("127.0.0.1:1".parse().unwrap());
+            let mut peer = peers.peer(&address, &settings.servers[0]);
+            peers.pace(&mut peer);
+            let group = peer.group_key;
+            let suits = peers.suit_websocket(&mut peer);
+            let is_paced = peer.options.alpn == peers.paced;
+            (suits, is_paced, peer.group_key == group)
+        };
+        assert_eq!(suited(json!({})), (true, true, true));
+        let negotiated = json!({ "protocol": "negotiated", "tls": {} });
+        assert_eq!(suited(negotiated), (true, true, false));
+        let http2 = json!({ "protocol": "http2" });
+        assert_eq!(suited(http2), (false, false, true));
+    }
 
     #[test]
     fn a_connection_has_room_for_all_its_streams_and_their_frames() {

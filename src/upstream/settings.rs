@@ -27,7 +27,8 @@ pub struct Settings {
     /// TLS to the servers; if omitted, connections are plaintext.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// The HTTP version for requests to the servers.
+    /// The HTTP version for requests to the servers. WebSockets are forwarded over HTTP/1.1, and so not to
+    /// `http2`.
     #[serde(default)]
     pub protocol: Protocol,
     /// Concurrent requests on one HTTP/2 connection.

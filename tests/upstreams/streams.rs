@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::support::{PATIENCE, Reply, TestGateway, Wire, now};
+use crate::support::h2_upstream::H2Upstream;
+use crate::support::{PATIENCE, Reply, TestGateway, Wire, now, refusal_id};
 
 const EVENTS: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -222,4 +223,23 @@ async fn a_stream_lives_as_long_as_its_session() {
         socket.write("x").await;
         assert_eq!(socket.read_exactly(1).await, b"x");
     }
+}
+
+/// Without its switch of protocols the request would be another one, which servers answer in ways that explain
+/// nothing.
+#[tokio::test]
+async fn a_websocket_to_a_server_of_http2_is_refused_in_words() {
+    let server = H2Upstream::start().await;
+    let site = TestGateway::with(|config| {
+        config["upstreams"]["app"] = json!({ "servers": [server.address], "protocol": "http2" });
+    })
+    .await;
+    let answer = site.gateway.get("/open", &UPGRADE).await;
+    assert_eq!(answer.status(), 501, "{}", answer.text());
+    let id = refusal_id(&answer, "upstream_failed");
+    let reason = "\"upstream_without_websockets\"";
+    site.gateway.logged(&[&id, reason]).await;
+    assert_eq!(server.connections(), 0);
+    let answer = site.gateway.get("/open", &UPGRADE[2..]).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
 }

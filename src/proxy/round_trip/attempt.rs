@@ -17,7 +17,7 @@ use crate::proxy::connection::time_limit::TimeLimit;
 use crate::proxy::context::RequestContext;
 use crate::proxy::request::inspect;
 use crate::proxy::{answer, no_pass};
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 use crate::route::Timeouts;
 use crate::upstream::{Failure, Outcome};
 
@@ -67,6 +67,12 @@ pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Res
         private.apply(&mut peer);
         ctx.connection.auth.stay(&address);
     }
+    let is_websocket = inspect::is_websocket(session.req_header());
+    if is_websocket && !upstream.suits_websocket(&mut peer) {
+        let rejection = Rejection::new(Code::UpstreamFailed, "upstream_without_websockets")
+            .with_status(StatusCode::NOT_IMPLEMENTED);
+        return Err(answer::refused(rejection, ctx));
+    }
     ctx.asks_again = false;
     if !ctx.tried.is_empty() {
         ctx.failed_attempts.push(ctx.asked.elapsed());
@@ -99,14 +105,12 @@ pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Res
         false if streams::can_be_bounded_later(&peer) => peer.options.read_timeout.take(),
         false => None,
     };
-    let switches =
-        inspect::is_websocket(session.req_header()) && streams::can_be_bounded_later(&peer);
     if let Some(flow) = ctx.guard.flow() {
         flow.asked(silence);
         if waits_for_end {
             flow.waits_for_end();
         }
-        if switches {
+        if is_websocket {
             flow.asks_to_switch();
         }
     }

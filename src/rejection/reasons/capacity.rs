@@ -69,6 +69,11 @@ pub(super) const TEXTS: &[Text] = &[
         "Servers of HTTP/2 refused the request before they did anything with it, as often as `retries` allows: they are overloaded, or restart all at once.",
     ),
     (
+        "upstream_without_websockets",
+        "Upstream has no WebSockets",
+        "WebSockets are forwarded over HTTP/1.1, and the upstream has `protocol: http2`. Use `protocol: http1`, or `protocol: negotiated` with TLS, which speaks HTTP/1.1 for WebSockets.",
+    ),
+    (
         "upstream_protocol_error",
         "Upstream answer cannot be read",
         "A server's answer is not valid HTTP, or was broken off.",
