@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Version;
-use http::header::{EXPECT, HOST, USER_AGENT};
+use http::header::{CONNECTION, EXPECT, HOST, USER_AGENT};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -43,12 +43,20 @@ pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<(
         .as_mut()
         .set_total_drain_timeout(Some(DRAIN_UNREAD_BODY));
     // Off when the client asked to close, or the gateway drains: that stays.
-    if ctx.guard.is_last() {
+    if ctx.guard.is_last() || closes(session.req_header()) {
         session.set_keepalive(None);
     } else if session.get_keepalive().is_some() {
         session.set_keepalive(Some(limits.keepalive_timeout.as_secs().max(1)));
     }
     Ok(())
+}
+
+/// Whether a client asks to close the connection in another `Connection` field than the first, in which the
+/// framework looks for that.
+fn closes(request: &RequestHeader) -> bool {
+    let fields = request.headers.get_all(CONNECTION).iter().skip(1);
+    let mut options = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// Keeps what is recorded of the request, whatever ends it.

@@ -315,3 +315,32 @@ async fn what_follows_a_request_does_not_spoil_it() {
         assert_eq!(site.upstream.count(), served + 1, "{early:?}");
     }
 }
+
+#[tokio::test]
+async fn a_client_may_ask_to_close_in_any_field() {
+    let site = TestGateway::start().await;
+    for (options, kept) in [
+        (&["TE"][..], true),
+        (&["TE", "x-a, Close"], false),
+        (&["TE, close"], false),
+        (&["TE", "closed"], true),
+    ] {
+        let fields: Vec<_> = options
+            .iter()
+            .map(|option| ("Connection", *option))
+            .collect();
+        let mut wire = site.gateway.connect().await;
+        wire.write(site.gateway.bytes("GET", "/open", &fields))
+            .await;
+        let answer = wire.read_response("GET").await.expect("an answer");
+        let said = if kept { "keep-alive" } else { "close" };
+        assert_eq!(
+            answer.field("connection").as_deref(),
+            Some(said),
+            "{options:?}"
+        );
+        if !kept {
+            assert_eq!(wire.read_to_end().await, b"");
+        }
+    }
+}
