@@ -312,12 +312,21 @@ pub async fn relay(
     for (name, value) in &parts.headers {
         header.append_header(name, value)?;
     }
-    header.insert_header(CONTENT_LENGTH, body.len())?;
     ctx.connection.add_hsts(&mut header)?;
     header.insert_header(REQUEST_ID, ctx.id.header())?;
-    let bodiless = session.req_header().method == Method::HEAD
-        || parts.status == StatusCode::NOT_MODIFIED
-        || parts.status == StatusCode::NO_CONTENT;
+    let is_head = session.req_header().method == Method::HEAD;
+    let has_none = matches!(
+        parts.status,
+        StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT
+    );
+    match (has_none, is_head) {
+        // No length is said of no content (RFC 9110 section 8.6).
+        (true, _) => drop(header.remove_header(&CONTENT_LENGTH)),
+        // It is that of the content which a GET would get, as the router says it.
+        (false, true) => {}
+        (false, false) => header.insert_header(CONTENT_LENGTH, body.len())?,
+    }
+    let bodiless = is_head || has_none;
     session
         .write_response_header(Box::new(header), bodiless)
         .await?;

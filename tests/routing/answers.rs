@@ -180,3 +180,21 @@ async fn a_host_or_path_without_a_route_is_404() {
         refusal_id(&answer, "not_found");
     }
 }
+
+/// What a HEAD says of the content is what a GET would bring (RFC 9110 section 9.3.2).
+#[tokio::test]
+async fn a_head_of_an_endpoint_of_ours_has_the_length_of_its_content() {
+    let site = TestGateway::start().await;
+    let path = "/_vestibule/.well-known/openid-configuration";
+    let content = site.gateway.get(path, &[]).await;
+    assert!(!content.body.is_empty());
+    let mut wire = site.gateway.connect().await;
+    wire.write(site.gateway.bytes("HEAD", path, &[])).await;
+    let head = wire.read_response("HEAD").await.expect("an answer");
+    let length = content.field("content-length");
+    assert_eq!((head.status(), head.field("content-length")), (200, length));
+    // Nothing came with it that the next answer could be taken for.
+    wire.write(site.gateway.bytes("GET", path, &[])).await;
+    let again = wire.read_response("GET").await.expect("an answer");
+    assert_eq!(again.body, content.body);
+}
