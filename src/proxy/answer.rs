@@ -199,6 +199,20 @@ async fn write(
     Ok(())
 }
 
+/// Asks a client of HTTP/1 that waits for that to send its body. The framework would take it for an answer before the
+/// body's end, and close the connection afterwards.
+///
+/// # Errors
+///
+/// The client has left.
+pub async fn ask_for_body(session: &mut Session) -> Result<()> {
+    let session = session.as_mut();
+    session.set_close_on_response_before_downstream_finish(false);
+    let asked = session.write_continue_response().await;
+    session.set_close_on_response_before_downstream_finish(true);
+    asked
+}
+
 /// Lets a client that is still sending read the answer to its request, which is about to be dropped: clients may lose
 /// an answer that comes together with a reset. Dropping a request of HTTP/2 resets its stream, and of HTTP/1 its
 /// connection, unless that is shut down before, by which the rest is read for a while.

@@ -141,12 +141,27 @@ async fn a_client_that_expects_to_be_asked_is_asked_once() {
     let answer = wire.read_head().await.expect("the answer");
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
     assert_eq!(wire.read_exactly(5).await, b"hello");
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains("Connection: keep-alive"), "{answer}");
+
+    // At an endpoint of its own the gateway asks by itself, and keeps the connection, too.
+    let mut wire = site.gateway.connect().await;
+    for _ in 0..2 {
+        wire.write(site.gateway.bytes("POST", "/_vestibule/none", &fields))
+            .await;
+        let interim = wire.read_head().await.expect("an interim answer");
+        assert!(interim.starts_with(b"HTTP/1.1 100"), "{interim:?}");
+        wire.write("hello").await;
+        let answer = wire.read_response("POST").await.expect("an answer");
+        assert_eq!(answer.status(), 404);
+    }
 
     // A refused one learns it at once, and sends nothing.
     let mut wire = site.gateway.connect().await;
     wire.write(site.gateway.bytes("POST", "/", &fields)).await;
     let answer = wire.read_response("POST").await.expect("a refusal");
     assert_eq!(answer.status(), 401);
+    assert_eq!(answer.field("connection").as_deref(), Some("close"));
 }
 
 #[tokio::test]

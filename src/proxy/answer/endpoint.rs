@@ -29,7 +29,7 @@ pub async fn serve(
     let snapshot = Arc::clone(&ctx.snapshot);
     if session.req_header().headers.contains_key(EXPECT) {
         // Else the client waits for a second before it sends the body.
-        session.as_mut().write_continue_response().await?;
+        answer::ask_for_body(session).await?;
     }
     let body = answer::read_body(session, MAX_CONTENT, ctx).await?;
     if body.is_none() {

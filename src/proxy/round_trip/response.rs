@@ -24,6 +24,11 @@ pub(in crate::proxy) fn begins(
     response: &ResponseHeader,
     ctx: &mut RequestContext,
 ) {
+    // What comes before the answer is no reason to close the connection after it.
+    let is_answer = !is_interim(response.status);
+    session
+        .as_mut()
+        .set_close_on_response_before_downstream_finish(is_answer);
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
         // Its client may be silent as long as its server.
         session.set_read_timeout(None);
@@ -35,7 +40,7 @@ pub(in crate::proxy) fn begins(
         // The framework finds out only after it has written the opposite.
         session.set_keepalive(None);
     }
-    if !is_interim(response.status) {
+    if is_answer {
         // All of it is on its way, and the response may take hours.
         ctx.held_content = None;
         ctx.held_memory = None;

@@ -26,7 +26,7 @@ pub(in crate::proxy) async fn ask_for_body(
     request.remove_header(&EXPECT);
     match client_is_asked {
         // Once, however many servers are tried.
-        true => session.as_mut().write_continue_response().await,
+        true => answer::ask_for_body(session).await,
         false => Ok(()),
     }
 }

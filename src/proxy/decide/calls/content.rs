@@ -57,7 +57,7 @@ pub(super) async fn read(
         }
     }
     if expects {
-        http.as_mut().write_continue_response().await?;
+        answer::ask_for_body(http).await?;
     }
     let mut content = Vec::new();
     loop {
