@@ -9,6 +9,7 @@ mod converted;
 pub mod device;
 mod logout;
 mod overload;
+mod tokens;
 
 use device::{Device, bind_sessions, challenge_of, cookie_of, device_site, is_offered, offer_of};
 
