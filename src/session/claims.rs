@@ -297,6 +297,7 @@ mod tests {
             client_id: Some("client"),
             act: Some(&act),
             copied,
+            device_bound: false,
             set: ClaimSet::Full,
         };
         let claims = Claims::new(common, &user, &session, UnixTime(1), UnixTime(9));

@@ -64,8 +64,8 @@ async fn the_sdks_cookie_gives_way_to_a_bound_one() {
     // While it counts, it brings no other one that counts for longer.
     let traded = granted(&exchange(site, stolen, &[]).await);
     let traded = format!("Bearer {}", traded["access_token"].as_str().unwrap());
-    let user = sdk.get("users", &[("Authorization", &traded)]).await;
-    assert_eq!(user.status(), 200, "{}", user.text());
+    let answer = sdk.get("users", &[("Authorization", &traded)]).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
     clock.step(site, 660).await;
     let bearer = format!("Bearer {stolen}");
     for fields in [

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_login_leads_back_to_what_was_asked_for() {
         let login = |method: Method, uri: &str| {
-            let mut request = Request::default();
+            let mut request = Request::new(());
             *request.method_mut() = method;
             *request.uri_mut() = uri.parse().unwrap();
             login_for(&request.into_parts().0)
