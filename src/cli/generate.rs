@@ -72,7 +72,7 @@ impl Command {
             match io::stdout().write_all(&text) {
                 // Whoever reads it has seen enough.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                written => Ok(written?),
+                written => written.map_err(GenerateError::from),
             }
         });
         match written {
