@@ -115,7 +115,8 @@ fn is_public(address: IpAddr) -> bool {
                 }
                 // Only 2000::/3 is in use for the public. Within lie blocks of protocols (2001::/23: Teredo, overlays,
                 // benchmarks) and of documentation.
-                [0x2001, ..0x200 | 0xdb8, ..] | [0x3fff, ..0x1000, ..] => false,
+                [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
+                [0x3fff, second, ..] if second < 0x1000 => false,
                 [first, ..] => first & 0xe000 == 0x2000,
             }
         }

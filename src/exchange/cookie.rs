@@ -99,8 +99,9 @@ impl Exchange {
             None => Err(Rejection::new(Code::LoginRequired, COOKIE_UNKNOWN)),
         };
         let (record, lease) = live.inspect_err(|rejection| {
-            // What has ended, or never was, will not begin; by the clock alone it may not have ended.
-            if rejection.code == Code::LoginRequired && !sessions.doubts(now) {
+            // What never was, or has ended, will not begin; by the clock alone it may not have ended.
+            let is_final = rejection.reason == COOKIE_UNKNOWN || !sessions.doubts(now);
+            if rejection.code == Code::LoginRequired && is_final {
                 let decided = (now, self.version);
                 self.shared.cache.refuse(digest, *rejection, None, decided);
             }

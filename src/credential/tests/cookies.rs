@@ -119,7 +119,9 @@ fn all_values_of_a_cookie_are_those_that_could_decide() {
     assert_eq!(all(&cookies), (texts(&[A, B, B, A]), true));
     // What can be no token is no value, and what is too much is not passed over.
     assert_eq!(all(&format!("tok1=a b; tok1={A}")), (texts(&[A]), true));
-    let many: Vec<_> = (0..5).map(|number| format!("tok1=a.b.c{number}")).collect();
+    let many: Vec<_> = (0..33)
+        .map(|number| format!("tok1=a.b.c{number}"))
+        .collect();
     assert!(!all(&many.join("; ")).1);
-    assert!(all(&many[..4].join("; ")).1);
+    assert!(all(&many[..32].join("; ")).1);
 }

@@ -84,6 +84,11 @@ pub(super) const TEXTS: &[Text] = &[
         "The session token was narrowed, or was issued for fewer scopes than the route or the call requires. The client has to ask for a token with these scopes.",
     ),
     (
+        "scope_widened",
+        "Scope not held",
+        "A token was asked for with a scope that its session would not have. Ask for fewer, or have an access list give it.",
+    ),
+    (
         "elevated_missing",
         "No elevated token",
         "The route requires a step-up, and the request came without an elevated token. The client has to ask for one.",

@@ -55,7 +55,6 @@ const AT_ONCE: usize = 16 << 10;
 mod tests {
     use std::future::poll_fn;
 
-    use futures::FutureExt;
     use pingora::protocols::l4::stream::Stream as Socket;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixStream;
@@ -71,15 +70,17 @@ mod tests {
     async fn a_client_is_read_until_it_ends() {
         let (mut stream, mut peer) = pair();
         let mut lingering = Lingering::default();
-        let mut ended = Box::pin(poll_fn(|context| lingering.poll_end(&mut stream, context)));
-        for _ in 0..20 {
-            assert!(ended.as_mut().now_or_never().is_none());
-            peer.write_all(&[b'x'; 10_000]).await.unwrap();
-        }
-        let mut received = Vec::new();
-        assert_eq!(peer.read_to_end(&mut received).await.unwrap(), 0, "the end");
-        drop(peer);
-        ended.await.unwrap();
+        let ended = poll_fn(|context| lingering.poll_end(&mut stream, context));
+        let client = async move {
+            // More than the socket keeps.
+            for _ in 0..200 {
+                peer.write_all(&[b'x'; 10_000]).await.unwrap();
+            }
+            let mut received = Vec::new();
+            assert_eq!(peer.read_to_end(&mut received).await.unwrap(), 0, "the end");
+        };
+        let (ended, ()) = tokio::join!(ended, client);
+        ended.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,7 +38,7 @@ fn what_is_expected_is_said_in_words_of_the_file() {
         ),
         (
             "error_page: [a]",
-            &["22:13: error_page: expected a path, found a list"],
+            &["22:1: error_page: expected a path, found a list"],
         ),
         (
             "allowed_origins: https://a.example",
@@ -53,14 +53,19 @@ fn what_is_expected_is_said_in_words_of_the_file() {
 
 #[test]
 fn sizes_have_units_of_their_own() {
-    let expected = |found: &str| {
+    let expected = |column: u8, found: &str| {
         format!(
-            "22:20: limits.uri_size: expected a size, found {found}; such as `64KiB`, `10MiB` or a number of bytes"
+            "22:{column}: limits.uri_size: expected a size, found {found}; such as `64KiB`, `10MiB` or a number of \
+             bytes"
         )
     };
-    for (size, found) in [("8KX", "text"), ("-1", "another number"), ("[1]", "a list")] {
+    for (size, column, found) in [
+        ("8KX", 20, "text"),
+        ("-1", 20, "another number"),
+        ("[1]", 10, "a list"),
+    ] {
         let more = format!("limits: {{uri_size: {size}}}");
-        assert_eq!(with(&more), [expected(found)], "{size}");
+        assert_eq!(with(&more), [expected(column, found)], "{size}");
     }
     for size in ["8KiB", "8 KB", "8192"] {
         assert_eq!(with(&format!("limits: {{uri_size: {size}}}")), [""; 0]);
