@@ -213,7 +213,7 @@ const LEFT: &str = "pub struct Stone;";
 const ROOMS: &str = "
 main: cli
 cli: server live_config demo doctor config proxy credential jwt store jwks certificate_pin listener
-    telemetry clock diagnostic metrics
+    telemetry clock diagnostic field_name metrics
 server: admin live_config config proxy acme api exchange resources webhooks jwt session store jwks upstream
     limit operator listener telemetry clock diagnostic metrics rejection
 admin: live_config proxy exchange identity route credential authorize resources webhooks jwt origin
