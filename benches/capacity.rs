@@ -359,6 +359,7 @@ fn sign_in(sub: &str) -> SignIn {
         tell_key: false,
         email_withdrawn: EmailWithdrawal::None,
         uses: Vec::new(),
+        doubt: Duration::ZERO,
         now,
         durable_session: true,
     }

@@ -10,7 +10,10 @@ use crate::store::{AccessRule, Applicant, NoAccess};
 
 /// What a client asks of a session's scopes.
 #[derive(Clone)]
-pub struct ScopeDemand(Arc<dyn Fn(&Arc<Scopes>) -> bool + Send + Sync>);
+pub struct ScopeDemand(Arc<IsMet>);
+
+/// Whether these are enough.
+type IsMet = dyn Fn(&Arc<Scopes>) -> bool + Send + Sync;
 
 impl ScopeDemand {
     /// Of all scopes that a session has, `is_met` says whether they are enough.

@@ -196,8 +196,8 @@ fn what_a_proxy_adds_a_login_to_comes_from_the_site_or_from_no_page() {
     let by_proxy = |method: Method, is_websocket, fields: &[(&'static str, &'static str)]| {
         let fields = fields.iter();
         let fields = fields.map(|(name, value)| {
-            let name = HeaderName::from_static(*name);
-            (name, HeaderValue::from_static(*value))
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
         });
         allows_by_proxy(&method, is_websocket, &fields.collect(), &own, &[])
     };

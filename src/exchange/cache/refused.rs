@@ -183,8 +183,8 @@ mod tests {
     /// The issuer may have another key by then, and the user may be on another list.
     #[test]
     fn what_keys_and_lists_decide_is_remembered_for_a_while() {
-        let tokens: [(fn(&Signer) -> String, bool); 2] = [(without_subject, false), (forged, true)];
-        for (token, is_by_keys) in tokens {
+        for is_by_keys in [false, true] {
+            let token = if is_by_keys { forged } else { without_subject };
             let (_issuers, refused, digest) = remembered(token);
             let entry = refused.refused.get(&digest).unwrap();
             assert_eq!(entry.doubtful_from.is_some(), is_by_keys);
