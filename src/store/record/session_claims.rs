@@ -34,7 +34,7 @@ pub struct SessionClaims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<u32>,
     /// The marks of the tokens of the same time that stood here before, the oldest first: at most
-    /// [`Self::REPLACED`].
+    /// eight.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<u32>,
 }
