@@ -155,7 +155,19 @@ function statuses(text) {
   return [...text.matchAll(/HTTP\/1\.[01] ([2-5]\d\d)/g)].map(([, status]) => Number(status));
 }
 
-/** Sends parts on a connection of their own, each after an answer to the one before; everything
+/** Whether no answer in a stream of them is still on its way. */
+function isWhole(text) {
+  let rest = text;
+  while (rest !== '') {
+    const head = rest.indexOf('\r\n\r\n') + 4;
+    const length = Number(/^content-length: (\d+)/im.exec(rest.slice(0, head))?.[1] ?? 0);
+    if (head < 4 || rest.length < head + length) return false;
+    rest = rest.slice(head + length);
+  }
+  return true;
+}
+
+/** Sends parts on a connection of their own, each after the answer to the one before; everything
  * that comes until it is closed. */
 function exchange(bytes, ...later) {
   return new Promise((resolve) => {
@@ -164,7 +176,7 @@ function exchange(bytes, ...later) {
     socket.setEncoding('latin1');
     socket.on('data', (data) => {
       answer += data;
-      if (later.length > 0) socket.write(Buffer.from(later.shift(), 'latin1'));
+      if (later.length > 0 && isWhole(answer)) socket.write(Buffer.from(later.shift(), 'latin1'));
     });
     socket.on('error', () => {});
     socket.on('close', () => resolve(answer));
