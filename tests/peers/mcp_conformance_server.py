@@ -86,7 +86,9 @@ def test_error_handling() -> str:
 async def test_sampling(prompt: str, ctx: Context) -> str:
     """Asks the client's model."""
     message = SamplingMessage(role="user", content=TextContent(type="text", text=prompt))
-    answer = await ctx.session.create_message([message], max_tokens=100)
+    # In the answer to this call; the client's stream of its own may not be open yet, which loses the question.
+    asked = {"max_tokens": 100, "related_request_id": ctx.request_id}
+    answer = await ctx.session.create_message([message], **asked)
     return f"LLM response: {answer.content.text}"
 
 
