@@ -53,7 +53,18 @@ impl OwnOrigin<'_> {
     }
 }
 
-/// Whether a request with a cookie-borne credential may pass.
+/// Who attaches a credential to the requests of a browser, whichever page sends them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachedBy {
+    /// The browser itself, as a cookie.
+    Browser,
+    /// A proxy in front, for browsers that it knows by a cookie. Programs come by it as well. Every browser names
+    /// the origin of a page that sends what is not safe, or opens a WebSocket, so what names neither an origin nor
+    /// a site is of no page, and passes.
+    Proxy,
+}
+
+/// Whether a request with such a credential may pass.
 ///
 /// Safe methods (GET, HEAD, OPTIONS) pass unless they open a WebSocket. For the rest:
 ///
@@ -65,6 +76,7 @@ impl OwnOrigin<'_> {
 /// - Without `Origin`, only `Sec-Fetch-Site: same-origin` passes; `none`, which says that the
 ///   user began the request, vouches for safe methods only.
 pub fn allows(
+    attached_by: AttachedBy,
     method: &Method,
     is_websocket: bool,
     headers: &HeaderMap,
@@ -80,23 +92,8 @@ pub fn allows(
         Err(OriginRefusal::Foreign) if own.is_taken_for_plaintext(headers) => {
             Err(OriginRefusal::Scheme)
         }
+        Err(OriginRefusal::Absent) if attached_by == AttachedBy::Proxy => Ok(()),
         found => found,
-    }
-}
-
-/// The same for a credential that a proxy in front adds to the requests of browsers that it knows by a cookie.
-/// Programs come by the proxy as well. Every browser names the origin of a page that sends what is not safe,
-/// or opens a WebSocket, so what names neither an origin nor a site is of none.
-pub fn allows_by_proxy(
-    method: &Method,
-    is_websocket: bool,
-    headers: &HeaderMap,
-    own: &OwnOrigin<'_>,
-    allowed: &[AllowedOrigin],
-) -> Result<(), OriginRefusal> {
-    match allows(method, is_websocket, headers, own, allowed) {
-        Err(OriginRefusal::Absent) => Ok(()),
-        checked => checked,
     }
 }
 

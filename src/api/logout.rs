@@ -20,6 +20,7 @@ use super::{ApiSettings, ApiState, Caller, Refused, listed_pages, refusals};
 use crate::credential::{self, Credential, CredentialError, OwnCookie, Reading};
 use crate::exchange::{Named, store_failed};
 use crate::jwt::Issuer;
+use crate::origin::AttachedBy;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie::{self, CookiePlace};
 use crate::store::RevocationReason;
@@ -256,13 +257,13 @@ async fn end_sessions(
         // Another session may be in the gateway's own cookies.
         Some(explicit) => {
             if explicit.source.is_by_proxy() {
-                settings.check_origin_by_proxy(caller, method, headers)?;
+                settings.check_origin(AttachedBy::Proxy, caller, method, headers)?;
             }
             sources.own_values(headers)
         }
         None => {
             // The response deletes a cookie, even if a page of another site sent the request.
-            settings.check_origin(caller, method, headers)?;
+            settings.check_origin(AttachedBy::Browser, caller, method, headers)?;
             sources.every_cookie(headers)
         }
     };

@@ -10,7 +10,7 @@ use super::sdk::{self, SelfService};
 use crate::canonical::{AllowedOrigin, Host, Origin, OwnHosts};
 use crate::clock::UnixTime;
 use crate::credential::{OwnCookie, TokenSources};
-use crate::origin::{self, OwnOrigin};
+use crate::origin::{self, AttachedBy, OwnOrigin};
 use crate::rejection::{Code, Rejection};
 use crate::stepup::StepUp;
 
@@ -168,32 +168,22 @@ impl ApiSettings {
     /// A page that names itself must be listed, or of the host that it calls. Programs name none.
     pub fn check_page(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Rejection> {
         match headers.contains_key(http::header::ORIGIN) {
-            true => self.check_origin(caller, &Method::POST, headers),
+            true => self.check_origin(AttachedBy::Browser, caller, &Method::POST, headers),
             false => Ok(()),
         }
     }
 
-    /// The rule for requests that read or set a cookie: they come from a page that may send one.
+    /// The rule for requests that read or set a cookie, or to which a proxy adds a browser's credential: they come
+    /// from a page that may send one.
     pub fn check_origin(
         &self,
+        attached_by: AttachedBy,
         caller: &Caller,
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<(), Rejection> {
         let own = own_origin(caller, headers)?;
-        origin::allows(method, false, headers, &own, &self.origins)?;
-        Ok(())
-    }
-
-    /// The rule for requests to which a proxy in front has added the credential of a browser.
-    pub fn check_origin_by_proxy(
-        &self,
-        caller: &Caller,
-        method: &Method,
-        headers: &HeaderMap,
-    ) -> Result<(), Rejection> {
-        let own = own_origin(caller, headers)?;
-        origin::allows_by_proxy(method, false, headers, &own, &self.origins)?;
+        origin::allows(attached_by, method, false, headers, &own, &self.origins)?;
         Ok(())
     }
 
@@ -204,7 +194,7 @@ impl ApiSettings {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<(), Rejection> {
-        self.check_origin(caller, method, headers)?;
+        self.check_origin(AttachedBy::Browser, caller, method, headers)?;
         let safe = matches!(*method, Method::GET | Method::HEAD);
         if safe || is_json(headers) {
             return Ok(());

@@ -17,7 +17,14 @@ fn check(
         host: Host::parse("app.example.com").unwrap(),
     };
     let allowed = [AllowedOrigin::parse("https://spa.example.com").unwrap()];
-    allows(&method, is_websocket, &headers, &own, &allowed)
+    allows(
+        AttachedBy::Browser,
+        &method,
+        is_websocket,
+        &headers,
+        &own,
+        &allowed,
+    )
 }
 
 fn post(fields: &[(&'static str, &str)]) -> Result<(), OriginRefusal> {
@@ -146,7 +153,14 @@ fn a_page_of_the_same_host_by_https_is_no_foreign_one() {
             is_https,
             host: Host::parse(host).unwrap(),
         };
-        allows(&Method::POST, false, &headers, &own, &[])
+        allows(
+            AttachedBy::Browser,
+            &Method::POST,
+            false,
+            &headers,
+            &own,
+            &[],
+        )
     };
     let refused = Err(OriginRefusal::Scheme);
     let page = ("origin", "https://app.example.com");
@@ -199,7 +213,14 @@ fn what_a_proxy_adds_a_login_to_comes_from_the_site_or_from_no_page() {
             let name = HeaderName::from_static(name);
             (name, HeaderValue::from_static(value))
         });
-        allows_by_proxy(&method, is_websocket, &fields.collect(), &own, &[])
+        allows(
+            AttachedBy::Proxy,
+            &method,
+            is_websocket,
+            &fields.collect(),
+            &own,
+            &[],
+        )
     };
     let (post, get) = (Method::POST, Method::GET);
     let (ours, foreign) = (

@@ -7,7 +7,7 @@ use super::calls;
 use crate::credential::Credential;
 use crate::exchange::Session;
 use crate::limit::TooOften;
-use crate::origin;
+use crate::origin::{self, AttachedBy, OwnOrigin};
 use crate::proxy::context::RequestContext;
 use crate::proxy::request::{inspect, method_in_query};
 use crate::rejection::{Code, Rejection};
@@ -51,12 +51,12 @@ impl Incoming<'_> {
 
     /// The rule for credentials that a browser attaches by itself, or a proxy in front for it.
     fn check_origin(&self, credential: &Credential<'_>, route: &Route) -> Result<(), Rejection> {
-        let check = match credential.source {
-            source if source.is_cookie() => origin::allows,
-            source if source.is_by_proxy() => origin::allows_by_proxy,
+        let attached_by = match credential.source {
+            source if source.is_cookie() => AttachedBy::Browser,
+            source if source.is_by_proxy() => AttachedBy::Proxy,
             _ => return Ok(()),
         };
-        let own = origin::OwnOrigin {
+        let own = OwnOrigin {
             is_https: self.client().is_https,
             host: self.inspected.host,
         };
@@ -66,7 +66,8 @@ impl Incoming<'_> {
             true => &unsafe_one,
             false => &self.request.method,
         };
-        check(
+        origin::allows(
+            attached_by,
             method,
             inspect::is_websocket(self.request),
             &self.request.headers,
