@@ -40,6 +40,7 @@ pub mod exchange;
 pub mod field_name;
 pub mod hex;
 pub mod identity;
+pub mod invisible;
 pub mod issuer;
 pub mod jwks;
 pub mod jwt;

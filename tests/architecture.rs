@@ -213,11 +213,12 @@ const LEFT: &str = "pub struct Stone;";
 const ROOMS: &str = "
 main: cli
 cli: server live_config demo doctor config proxy credential jwt store jwks certificate_pin listener
-    telemetry clock diagnostic field_name metrics
+    telemetry clock diagnostic field_name invisible metrics
 server: admin live_config config proxy acme api exchange resources webhooks jwt session store jwks upstream
     limit operator listener telemetry clock diagnostic metrics rejection
 admin: live_config proxy exchange identity route credential authorize resources webhooks jwt origin
-    session store jwks issuer upstream limit operator listener claims clock diagnostic metrics rejection
+    session store jwks issuer upstream limit operator listener claims clock diagnostic invisible metrics
+    rejection
 live_config: config proxy api exchange identity route jwt store jwks issuer upstream
     canonical listener clock diagnostic metrics
 demo: config clock
@@ -262,6 +263,7 @@ clock:
 diagnostic:
 field_name:
 hex:
+invisible:
 metrics:
 public_network:
 rejection:

@@ -4,7 +4,8 @@
 //! otherwise move the cursor, hide a line, forge a row of a table or change the writing direction.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
+
+use crate::invisible::is_invisible;
 
 /// The text with every character that a terminal interprets or hides written like `\u{1b}`.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
@@ -13,10 +14,9 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if is_visible(character) {
-            shown.push(character);
-        } else {
-            shown.extend(character.escape_unicode());
+        match is_invisible(character) {
+            true => shown.extend(character.escape_unicode()),
+            false => shown.push(character),
         }
     }
     Cow::Owned(shown)
@@ -24,7 +24,7 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
 
 /// Whether the text is that already.
 pub(super) fn is_printable(text: &str) -> bool {
-    text.chars().all(is_visible)
+    !text.chars().any(is_invisible)
 }
 
 /// The same as one word of several on a line: in quotes where it could be taken for more than one,
@@ -42,7 +42,7 @@ pub(super) fn word(text: &str) -> Cow<'_, str> {
 pub(super) fn printable_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
-        if character == '\n' || is_visible(character) {
+        if character == '\n' || !is_invisible(character) {
             shown.push(character);
             continue;
         }
@@ -52,23 +52,6 @@ pub(super) fn printable_json(json: &str) -> String {
     }
     shown
 }
-
-fn is_visible(character: char) -> bool {
-    !character.is_control() && !INVISIBLE.iter().any(|range| range.contains(&character))
-}
-
-/// Characters without a mark of their own that change how others are shown: soft hyphens, zero
-/// widths, directions, line and paragraph separators, tags.
-const INVISIBLE: [RangeInclusive<char>; 8] = [
-    '\u{ad}'..='\u{ad}',
-    '\u{61c}'..='\u{61c}',
-    '\u{180e}'..='\u{180e}',
-    '\u{200b}'..='\u{200f}',
-    '\u{2028}'..='\u{202e}',
-    '\u{2060}'..='\u{206f}',
-    '\u{feff}'..='\u{feff}',
-    '\u{e0000}'..='\u{e007f}',
-];
 
 #[cfg(test)]
 mod tests {
@@ -103,7 +86,7 @@ mod tests {
         let value = serde_json::json!({ "sub": "\u{1b}\u{9b}\u{202e}\u{e0041} é", "n": [1, 2] });
         let shown = printable_json(&format!("{value:#}"));
         assert!(
-            shown.chars().all(|one| one == '\n' || is_visible(one)),
+            shown.chars().all(|one| one == '\n' || !is_invisible(one)),
             "{shown}"
         );
         assert!(shown.contains("\\u009b\\u202e"), "{shown}");

@@ -1,8 +1,7 @@
 //! Times and messages as operators read them.
 
-use std::ops::RangeInclusive;
-
 use crate::clock::UnixTime;
+use crate::invisible::hidden_in;
 
 /// A moment in UTC, to the second.
 pub(super) fn moment(at: &UnixTime) -> String {
@@ -47,12 +46,10 @@ pub(super) fn sentence(message: &str) -> String {
 /// like `\u{202e}`: otherwise a name could be shown as somebody else's.
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        let is_hidden = HIDDEN.iter().any(|range| range.contains(&character));
-        if is_hidden || character.is_control() {
-            shown.extend(character.escape_unicode());
-        } else {
-            shown.push(character);
+    for (character, is_hidden) in hidden_in(text) {
+        match is_hidden {
+            true => shown.extend(character.escape_unicode()),
+            false => shown.push(character),
         }
     }
     shown
@@ -65,16 +62,6 @@ pub(super) fn length(seconds: u64) -> String {
     format!("{} {name}", seconds / size)
 }
 
-/// Embeddings, overrides and isolates of a direction, zero widths, line and paragraph separators, tags. Joiners and
-/// marks of a direction are not among them: names in Persian and Hebrew have them, and families of emoji.
-const HIDDEN: [RangeInclusive<char>; 6] = [
-    '\u{ad}'..='\u{ad}',
-    '\u{200b}'..='\u{200b}',
-    '\u{2028}'..='\u{202e}',
-    '\u{2060}'..='\u{206f}',
-    '\u{feff}'..='\u{feff}',
-    '\u{e0000}'..='\u{e001f}',
-];
 /// The threshold in seconds, the length of the unit in seconds, and its name.
 const UNITS: [(u64, u64, &str); 3] = [
     (2 * DAY, DAY, "d"),
@@ -98,6 +85,7 @@ mod tests {
         for (text, shown) in [
             ("evil\u{202e}gnp.exe", "evil\\u{202e}gnp.exe"),
             ("ada\u{200b}@a.test", "ada\\u{200b}@a.test"),
+            ("ada\u{e0041}", "ada\\u{e0041}"),
             ("a\nb", "a\\u{a}b"),
         ] {
             assert_eq!(visible(text), shown);

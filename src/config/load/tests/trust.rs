@@ -51,16 +51,18 @@ fn an_empty_list_that_counts_as_none_is_warned_of() {
     }
 }
 
+/// What is warned of if the issuer is `iss`, with `settings` besides.
+fn warnings(iss: &str, settings: &str) -> Vec<String> {
+    let text = GOOD
+        .replace("iss: https://id.acme.example\n", &format!("iss: {iss}\n"))
+        .replace("leeway: 30s", settings);
+    let loaded = Loaded::parse(text.as_bytes()).unwrap();
+    loaded.warnings.iter().map(ToString::to_string).collect()
+}
+
 /// The presets `google`, `apple` and `github_actions` refuse what is warned of here.
 #[test]
 fn an_issuer_that_everybody_shares_is_warned_of() {
-    let warnings = |iss: &str, settings: &str| -> Vec<String> {
-        let text = GOOD
-            .replace("iss: https://id.acme.example\n", &format!("iss: {iss}\n"))
-            .replace("leeway: 30s", settings);
-        let loaded = Loaded::parse(text.as_bytes()).unwrap();
-        loaded.warnings.iter().map(ToString::to_string).collect()
-    };
     let of_all = "warning: issuers[0].iss: everybody who uses this provider has this `iss`";
     for iss in [
         "https://accounts.google.com",
@@ -116,13 +118,6 @@ fn an_issuer_that_everybody_shares_is_warned_of() {
 /// It is in the tokens for all applications of a realm.
 #[test]
 fn an_audience_that_all_clients_have_is_warned_of() {
-    let warnings = |iss: &str, settings: &str| -> Vec<String> {
-        let text = GOOD
-            .replace("iss: https://id.acme.example\n", &format!("iss: {iss}\n"))
-            .replace("leeway: 30s", settings);
-        let loaded = Loaded::parse(text.as_bytes()).unwrap();
-        loaded.warnings.iter().map(ToString::to_string).collect()
-    };
     let realm = "https://sso.acme.example/realms/staff";
     for aud in ["account", "[app, account]"] {
         let warned = warnings(realm, &format!("aud: {aud}"));
