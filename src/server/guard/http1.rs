@@ -14,7 +14,7 @@ use super::answering::Answering;
 use super::chunk_lines::ChunkLines;
 use super::head::{self, HeadBounds, NoHead};
 use super::idle::Idle;
-use super::request::Requests;
+use super::request::{Overdue, Requests};
 use super::{Cause, refusal};
 use crate::rejection::Rejection;
 
@@ -30,6 +30,7 @@ pub(super) async fn serve(
     let mut stream = Box::new(stream);
     let mut settings: Option<HttpPersistentSettings> = None;
     let mut idle: Option<Idle> = None;
+    let mut late_server = Overdue::default();
     loop {
         let mut head = match settings {
             None => BytesMut::new(),
@@ -78,7 +79,7 @@ pub(super) async fn serve(
             }
         }
         session.set_pipelined_prefix(head);
-        let Some(reused) = requests.serve(session, shutdown).await else {
+        let Some(reused) = requests.serve(session, shutdown, &mut late_server).await else {
             return Ok(());
         };
         let (reused, kept) = reused.consume();

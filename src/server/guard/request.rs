@@ -129,6 +129,7 @@ impl Requests {
         &self,
         cut: &RequestGuard,
         is_stream: bool,
+        late_server: &mut Overdue,
         request: impl Future<Output = Option<ReusedHttpStream>>,
     ) -> Result<Option<ReusedHttpStream>, Cause> {
         // Counted until the request is dropped, which records it.
@@ -141,7 +142,6 @@ impl Requests {
         let mut deadline = Overdue::default();
         let mut overdue = Overdue::default();
         let mut late_body = Overdue::default();
-        let mut late_server = Overdue::default();
         let mut heard = Overdue::default();
         let mut end: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         let outcome = poll_fn(|context: &mut Context<'_>| {
@@ -173,7 +173,7 @@ impl Requests {
             if self.body_is_late(cut, &mut late_body, context) {
                 return Poll::Ready(Err(Cause::BodyTimeout));
             }
-            look_after_server(cut.flow(), &mut late_server, context);
+            look_after_server(cut.flow(), late_server, context);
             if is_stream && cut.flow().is_unheard() {
                 // Over HTTP/1 the read for the client fails, and the request says so by itself.
                 return Poll::Ready(Err(Cause::UpstreamTimeout));
@@ -236,11 +236,14 @@ impl Requests {
     /// Serves one request, whose connection it returns if that can be kept.
     ///
     /// The framework's session is large and is moved into the framework's future at once, not into one
-    /// of the guard's before.
+    /// of the guard's before. What waits for a server that is silent is handed on from one request of a task to
+    /// the next: most servers answer in time, and to set a timer for each request, and wake the thread's driver
+    /// for it, costs as much as to read the request.
     pub(super) fn serve<'a>(
         &'a self,
         session: ServerSession,
         shutdown: &'a ShutdownWatch,
+        late_server: &'a mut Overdue,
     ) -> impl Future<Output = Option<ReusedHttpStream>> + Send + 'a {
         self.begun.notify_one();
         let is_stream = session.is_http2();
@@ -251,7 +254,7 @@ impl Requests {
             if is_stream {
                 self.stream_begins();
             }
-            let outcome = self.run(&cut, is_stream, request).await;
+            let outcome = self.run(&cut, is_stream, late_server, request).await;
             if is_stream {
                 self.stream_ends();
             }
@@ -281,7 +284,8 @@ impl HttpServerApp for Requests {
             self.refuse_connect(session).await;
             return None;
         }
-        self.serve(session, shutdown).await
+        let mut late_server = Overdue::default();
+        self.serve(session, shutdown, &mut late_server).await
     }
 
     fn h2_options(&self) -> Option<H2Options> {
@@ -322,7 +326,7 @@ fn look_after_server(flow: &Flow, late: &mut Overdue, context: &mut Context<'_>)
 
 /// Waits for a time that may be set and moved meanwhile.
 #[derive(Default)]
-struct Overdue(Option<(Instant, Pin<Box<Sleep>>)>);
+pub(super) struct Overdue(Option<(Instant, Pin<Box<Sleep>>)>);
 
 impl Overdue {
     /// Whether it waits for a later time than this one.

@@ -59,6 +59,43 @@ async fn a_route_has_its_own_timeouts() {
     assert_eq!(slow.status(), 200, "the upstream's own bound is longer");
 }
 
+/// One timer serves all requests of a connection.
+#[tokio::test]
+async fn each_request_of_a_connection_is_bounded_by_its_own_route() {
+    let site = with_routes(
+        json!([
+            {"path": "/", "auth": "none", "upstream": "app"},
+            {"path": "/quick", "auth": "none", "upstream": "app", "read_timeout": "200ms"},
+        ]),
+        |_| {},
+    )
+    .await;
+    let get = |path| site.gateway.bytes("GET", path, &[]);
+    let mut client = site.gateway.connect().await;
+    client.write(get("/quick")).await;
+    assert_eq!(client.read_response("GET").await.unwrap().status(), 200);
+
+    let (open, gate) = watch::channel(false);
+    site.upstream
+        .reply(Reply::Gated(gate, upstream::ok("late")));
+    client.write(get("/slow")).await;
+    site.upstream.reached(2).await;
+    // What began after the first request is over by its time, so that would be, too.
+    let other = site.gateway.get("/quick", &[]).await;
+    assert_eq!(other.status(), 504);
+    open.send(true).unwrap();
+    let slow = client.read_response("GET").await.unwrap();
+    assert_eq!(slow.status(), 200, "the time of the first is not its own");
+
+    let (_closed, gate) = watch::channel(false);
+    site.upstream
+        .reply(Reply::Gated(gate, upstream::ok("late")));
+    client.write(get("/quick")).await;
+    let quick = client.read_response("GET").await.unwrap();
+    assert_eq!(quick.status(), 504, "the time of the one before is longer");
+    refusal_id(&quick, "upstream_timeout");
+}
+
 /// The route `/brief` bounds whole requests, `/` does not.
 async fn brief(timeout: &str) -> TestGateway {
     let routes = json!([
