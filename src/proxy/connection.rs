@@ -4,7 +4,8 @@
 //! Between it and its requests is a guard, which each request tells how far it is ([`request_guard`]), and
 //! which ends it in time ([`time_limit`]). [`connector`] makes the connections to servers. They are watched
 //! ([`watched_stream`]) and read no faster than the client takes ([`flow`], [`parts`]), and some are for one
-//! client alone ([`auth`]). Everything else in the proxy may use this; this uses none of it.
+//! client alone ([`auth`]). What upstreams are told of where it comes from is the same for most of its requests
+//! ([`forwarded_values`]). Everything else in the proxy may use this; this uses none of it.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ use crate::resources::Share;
 pub mod auth;
 pub mod connector;
 pub mod flow;
+pub mod forwarded_values;
 pub mod parts;
 pub mod request_guard;
 pub mod server_name;
@@ -30,6 +32,7 @@ pub mod watched_stream;
 pub mod wrapped_stream;
 
 use auth::ConnectionAuth;
+use forwarded_values::LastForwarded;
 use server_name::ServerName;
 
 /// How long a client of HTTP/2 that is still sending may take to read its answer, before the reset that ends its
@@ -65,6 +68,8 @@ pub struct Connection {
     pub is_of_proxy: bool,
     /// Its client is somebody whom its proxy has not named by the PROXY protocol.
     pub is_of_unnamed: bool,
+    /// What upstreams were told of its last request.
+    pub forwarded: LastForwarded,
     /// Connections to servers that are for this one alone.
     pub auth: ConnectionAuth,
     /// Its request has reached the proxy, so that what is written now is the gateway's.

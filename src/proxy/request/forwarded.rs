@@ -13,13 +13,13 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
 
 use super::headers::insert;
 use crate::field_name::FieldNames;
+use crate::proxy::connection::forwarded_values::LastForwarded;
 use crate::proxy::settings::ForwardedFields;
 
 mod error;
@@ -27,13 +27,11 @@ mod kept;
 mod provenance;
 mod rfc7239;
 mod said;
-mod written;
 
 pub use error::ForwardedError;
 use kept::Found;
 pub use provenance::{is_provenance, well_known, whole_families};
 use said::{Said, Word, is_https, parse_address, scheme_of, ssl_of};
-use written::Written;
 
 /// The client's address, if it is known for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,8 +253,15 @@ impl Peer<'_> {
         found
     }
 
-    /// Tells the upstream where the request came from. `host` is the checked `Host`.
-    pub fn rewrite(&self, request: &mut RequestHeader, host: &str, port: Option<u16>) {
+    /// Tells the upstream where the request came from. `host` is the checked `Host`, `last` what was said of
+    /// the connection's last request.
+    pub fn rewrite(
+        &self,
+        request: &mut RequestHeader,
+        host: &str,
+        port: Option<u16>,
+        last: &LastForwarded,
+    ) {
         let Found { client, port, .. } = self.cleared(request, host, port);
         if self.is_trusted_proxy() {
             if !self.believes_hosts() {
@@ -265,27 +270,27 @@ impl Peer<'_> {
             translate(request);
         }
         let scheme = if client.is_https { "https" } else { "http" };
-        let written = Written::new(self.address, scheme, host);
-        append(
-            request,
-            "X-Forwarded-For",
-            &X_FORWARDED_FOR,
-            written.address,
-        );
-        append(request, "Forwarded", &FORWARDED, written.element);
+        let Some(values) = last.values(self.address, scheme, host) else {
+            return;
+        };
+        append(request, "X-Forwarded-For", &X_FORWARDED_FOR, values.address);
+        append(request, "Forwarded", &FORWARDED, values.element);
         set(request, "X-Forwarded-Proto", &X_FORWARDED_PROTO, || {
-            Some(HeaderValue::from_static(scheme))
+            HeaderValue::from_static(scheme)
         });
         set(request, "X-Forwarded-Host", &X_FORWARDED_HOST, || {
-            HeaderValue::from_maybe_shared(written.host).ok()
+            values.host
         });
-        set(request, "X-Forwarded-Port", &X_FORWARDED_PORT, || {
-            Some(match port {
+        set(
+            request,
+            "X-Forwarded-Port",
+            &X_FORWARDED_PORT,
+            || match port {
                 443 => HeaderValue::from_static("443"),
                 80 => HeaderValue::from_static("80"),
                 port => port.into(),
-            })
-        });
+            },
+        );
     }
 
     /// Whether what it says of clients is believed.
@@ -325,20 +330,19 @@ fn translate(request: &mut RequestHeader) {
 }
 
 /// Extends a trusted proxy's field; that of any other peer has already been removed.
-fn append(request: &mut RequestHeader, text: &'static str, name: &HeaderName, item: Bytes) {
+fn append(request: &mut RequestHeader, text: &'static str, name: &HeaderName, item: HeaderValue) {
     let mut fields = request.headers.get_all(name).iter().peekable();
-    let value = if fields.peek().is_none() {
-        item
-    } else {
-        let mut joined = Vec::new();
-        for field in fields {
-            joined.extend_from_slice(field.as_bytes());
-            joined.extend_from_slice(b", ");
-        }
-        joined.extend_from_slice(&item);
-        joined.into()
-    };
-    if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+    if fields.peek().is_none() {
+        insert(request, text, item);
+        return;
+    }
+    let mut joined = Vec::new();
+    for field in fields {
+        joined.extend_from_slice(field.as_bytes());
+        joined.extend_from_slice(b", ");
+    }
+    joined.extend_from_slice(item.as_bytes());
+    if let Ok(value) = HeaderValue::try_from(joined) {
         insert(request, text, value);
     }
 }
@@ -348,13 +352,10 @@ fn set(
     request: &mut RequestHeader,
     text: &'static str,
     name: &HeaderName,
-    value: impl FnOnce() -> Option<HeaderValue>,
+    value: impl FnOnce() -> HeaderValue,
 ) {
-    if request.headers.contains_key(name) {
-        return;
-    }
-    if let Some(value) = value() {
-        insert(request, text, value);
+    if !request.headers.contains_key(name) {
+        insert(request, text, value());
     }
 }
 

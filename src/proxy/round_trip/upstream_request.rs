@@ -63,7 +63,12 @@ pub(in crate::proxy) fn rewrite(
     snapshot
         .proxy
         .peer(session.client_addr(), &ctx.connection)
-        .rewrite(request, host.authority(), host.port());
+        .rewrite(
+            request,
+            host.authority(),
+            host.port(),
+            &ctx.connection.forwarded,
+        );
     header_operations::inject(request, Some(route), ctx)?;
     // A preflight is nobody's, whoever opened the connection that it came on.
     if let Some(client) = &ctx.connection.client

@@ -127,7 +127,7 @@ fn contradictions_are_refused_unless_one_language_counts() {
         }
         // What does not count does not go further either.
         let only = speaking(ForwardedFields::XForwarded);
-        peer(PROXY, &only).rewrite(&mut request, "a.example", None);
+        peer(PROXY, &only).rewrite(&mut request, "a.example", None, &LastForwarded::default());
         let fields = field(&request, "forwarded");
         assert_eq!(fields.len(), 1);
         assert!(fields[0].starts_with("for=10.0.0.1;"), "{fields:?}");
@@ -145,7 +145,7 @@ fn contradictions_are_refused_unless_one_language_counts() {
     assert_eq!(address(ForwardedFields::XForwarded), "1.1.1.1");
     assert_eq!(address(ForwardedFields::Forwarded), CLIENT);
     let only = speaking(ForwardedFields::Forwarded);
-    peer(PROXY, &only).rewrite(&mut request, "a.example", None);
+    peer(PROXY, &only).rewrite(&mut request, "a.example", None, &LastForwarded::default());
     assert_eq!(
         field(&request, "x-forwarded-for"),
         ["203.0.113.7, 10.0.0.1"]
@@ -193,7 +193,12 @@ fn an_untrusted_peer_is_told_as_it_is() {
     ];
     let mut request = request(&claims);
     request.append_header("X-Other", "kept").unwrap();
-    peer(CLIENT, &trusted()).rewrite(&mut request, "a.example", Some(8080));
+    peer(CLIENT, &trusted()).rewrite(
+        &mut request,
+        "a.example",
+        Some(8080),
+        &LastForwarded::default(),
+    );
     assert_eq!(field(&request, "x-forwarded-for"), [CLIENT]);
     assert_eq!(field(&request, "x-forwarded-proto"), ["http"]);
     assert_eq!(field(&request, "x-forwarded-host"), ["a.example"]);
@@ -210,7 +215,12 @@ fn an_untrusted_peer_is_told_as_it_is() {
 fn an_ipv6_node_is_quoted() {
     let mut request = request(&[]);
     let nobody = TrustedProxies::default();
-    peer("2001:db8::1", &nobody).rewrite(&mut request, "a.example", None);
+    peer("2001:db8::1", &nobody).rewrite(
+        &mut request,
+        "a.example",
+        None,
+        &LastForwarded::default(),
+    );
     assert_eq!(field(&request, "x-forwarded-for"), ["2001:db8::1"]);
     assert_eq!(
         field(&request, "forwarded"),
@@ -373,7 +383,12 @@ fn what_clients_may_say_stays_and_nothing_else() {
         let proxies = trusted().beside(own.iter().copied());
         for address in [CLIENT, PROXY] {
             let mut request = request(&claims);
-            peer(address, &proxies).rewrite(&mut request, "a.example", None);
+            peer(address, &proxies).rewrite(
+                &mut request,
+                "a.example",
+                None,
+                &LastForwarded::default(),
+            );
             for (name, value) in claims {
                 let name = name.to_lowercase();
                 let told = field(&request, &name);

@@ -134,7 +134,7 @@ fn a_hidden_hop_stays_a_hop_in_the_other_language() {
         ("proto=http", "unknown, 10.0.0.1"),
     ] {
         let mut request = request(&[("Forwarded", said)]);
-        peer(PROXY, &trusted).rewrite(&mut request, "a.example", None);
+        peer(PROXY, &trusted).rewrite(&mut request, "a.example", None, &LastForwarded::default());
         assert_eq!(field(&request, "x-forwarded-for"), [told], "{said}");
     }
 }

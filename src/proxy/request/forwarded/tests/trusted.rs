@@ -25,7 +25,7 @@ fn a_trusted_peer_says_where_a_request_came_from_and_nothing_else() {
     ];
     let rewritten = |trusted: TrustedProxies| {
         let mut request = request(&claims);
-        peer(PROXY, &trusted).rewrite(&mut request, "a.example", None);
+        peer(PROXY, &trusted).rewrite(&mut request, "a.example", None, &LastForwarded::default());
         request
     };
     let strict = rewritten(trusted());
@@ -71,7 +71,7 @@ fn a_trusted_peer_says_where_a_request_came_from_and_nothing_else() {
     // Whoever is not trusted is not believed by the name of a field either.
     let mut request = request(&claims);
     let proxies = trusted().setting(named.iter().cloned());
-    peer(CLIENT, &proxies).rewrite(&mut request, "a.example", None);
+    peer(CLIENT, &proxies).rewrite(&mut request, "a.example", None, &LastForwarded::default());
     assert_eq!(field(&request, "x-forwarded-host"), ["a.example"]);
     assert!(field(&request, "remote-user").is_empty());
 }
@@ -88,7 +88,12 @@ fn a_trusted_peer_may_say_the_same_as_the_gateway() {
         (("X-Forwarded-Proto", "https, http"), false),
     ] {
         let mut request = request(&[said, ("X-Forwarded-For", CLIENT)]);
-        peer(PROXY, &trusted).rewrite(&mut request, "a.example:8443", Some(8443));
+        peer(PROXY, &trusted).rewrite(
+            &mut request,
+            "a.example:8443",
+            Some(8443),
+            &LastForwarded::default(),
+        );
         let told = field(&request, &said.0.to_lowercase());
         assert_eq!(told == [said.1], is_kept, "{said:?} {told:?}");
         assert_eq!(told.len(), 1);
@@ -115,7 +120,7 @@ fn a_field_is_a_trusted_peers_in_the_spelling_that_it_sets() {
     ] {
         let proxies = trusted().setting(named.iter().copied().map(configured));
         let mut request = request(&claims);
-        peer(PROXY, &proxies).rewrite(&mut request, "a.example", None);
+        peer(PROXY, &proxies).rewrite(&mut request, "a.example", None, &LastForwarded::default());
         for (name, _) in claims {
             let name = name.to_lowercase();
             let is_kept = !field(&request, &name).is_empty();
@@ -143,7 +148,7 @@ fn who_asks_about_a_request_keeps_no_other_host() {
         assert_eq!(field(&request, "x-forwarded-for"), [CLIENT]);
 
         let mut request = super::request(&[("Forwarded", said), ("X-Forwarded-For", CLIENT)]);
-        peer.rewrite(&mut request, "a.example", None);
+        peer.rewrite(&mut request, "a.example", None, &LastForwarded::default());
         let told = field(&request, "forwarded").concat();
         assert!(
             told.starts_with(&format!("{of_peer}, for=10.0.0.1")),
