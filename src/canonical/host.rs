@@ -34,7 +34,7 @@ impl<'a> Host<'a> {
                     None => (authority, None),
                 };
                 let name = name.strip_suffix('.').unwrap_or(name);
-                if name.len() > MAX_NAME || !name.split('.').all(is_label) {
+                if name.len() > MAX_NAME || !are_labels(name) {
                     return Err(HostError);
                 }
                 (name, port)
@@ -127,9 +127,18 @@ fn fold(name: &str) -> impl Iterator<Item = u8> + Clone + use<'_> {
     name.bytes().map(|byte| byte.to_ascii_lowercase())
 }
 
-fn is_label(label: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !label.is_empty() && label.bytes().all(allowed)
+/// Whether a name consists of labels, none of which is empty. Each request's name comes by here more than once.
+fn are_labels(name: &str) -> bool {
+    let mut before = b'.';
+    let are_fit = name.bytes().all(|byte| {
+        let is_fit = match byte {
+            b'.' => before != b'.',
+            byte => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
+        };
+        before = byte;
+        is_fit
+    });
+    are_fit && before != b'.'
 }
 
 fn parse_port(text: &str) -> Result<u16, HostError> {
