@@ -181,8 +181,10 @@ impl View {
     /// The trees that serve a host, the most specific first.
     fn trees_of(&self, host: &Host<'_>) -> impl Iterator<Item = &Tree> {
         let exact = by_key(&self.hosts, host.folded());
-        let wildcards = host
-            .parents()
+        let parents = (!self.wildcards.is_empty()).then(|| host.parents());
+        let wildcards = parents
+            .into_iter()
+            .flatten()
             .filter_map(|parent| by_key(&self.wildcards, parent));
         exact.into_iter().chain(wildcards).chain([&self.any_host])
     }
