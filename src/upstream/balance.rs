@@ -88,12 +88,17 @@ impl Balancer {
     /// The next healthy server that `accepts` takes. `key` decides under consistent hashing.
     pub(super) fn select(&self, key: &[u8], accepts: impl Fn(&Address) -> bool) -> Option<Address> {
         let is_fit = |backend: &Backend, is_healthy: bool| is_healthy && accepts(&backend.addr);
+        let backends = on!(&self.algorithm, balancer => balancer.backends());
+        let all = backends.get_backend();
+        // Of one there is nothing to choose.
+        if let (Some(only), 1) = (all.first(), all.len()) {
+            return is_fit(only, self.is_ready(backends, only)).then(|| only.addr.clone());
+        }
         on!(&self.algorithm, balancer => {
             let chosen = balancer.select_with(key, MOST_STEPS, is_fit);
             // The algorithms may step past a lone fit server; then any fit one is right.
             chosen.map(|backend| backend.addr).or_else(|| {
-                let all = balancer.backends().get_backend();
-                let fit = all.iter().find(|one| is_fit(one, balancer.backends().ready(one)));
+                let fit = all.iter().find(|one| is_fit(one, self.is_ready(backends, one)));
                 fit.map(|backend| backend.addr.clone())
             })
         })
@@ -110,7 +115,7 @@ impl Balancer {
         let mut least: Option<(&Backend, Load)> = None;
         let mut equals: usize = 0;
         for backend in all.iter() {
-            if !backends.ready(backend) || !accepts(&backend.addr) {
+            if !self.is_ready(backends, backend) || !accepts(&backend.addr) {
                 continue;
             }
             let Some(load) = load(&backend.addr) else {
@@ -135,7 +140,12 @@ impl Balancer {
         let backends = on!(&self.algorithm, balancer => balancer.backends());
         let all = backends.get_backend();
         let mut named = all.iter().filter(|backend| backend.addr == *address);
-        named.any(|backend| backends.ready(backend))
+        named.any(|backend| self.is_ready(backends, backend))
+    }
+
+    /// The same. What nobody probes is not looked up.
+    fn is_ready(&self, backends: &Backends, backend: &Backend) -> bool {
+        self.probe_every.is_none() || backends.ready(backend)
     }
 
     /// Time between probes; `None` when servers are not probed.
