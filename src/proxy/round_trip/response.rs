@@ -150,6 +150,14 @@ fn end_hop(response: &mut ResponseHeader) {
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
+    // Few answers have any, and one look at each name costs less than a search for each.
+    if !response
+        .headers
+        .keys()
+        .any(|name| OF_ONE_HOP.contains(name))
+    {
+        return;
+    }
     if response.headers.contains_key(CONNECTION) {
         let nominated: Vec<HeaderName> = response
             .headers
@@ -168,15 +176,21 @@ fn end_hop(response: &mut ResponseHeader) {
     let upgrade = (response.status != StatusCode::UPGRADE_REQUIRED).then_some(UPGRADE);
     let others = [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, TE];
     for name in others.into_iter().chain(upgrade) {
-        // Few answers have any, and looking costs less than removing.
-        if response.headers.contains_key(&name) {
-            response.remove_header(&name);
-        }
+        response.remove_header(&name);
     }
 }
 
 /// A server has few things to say before its answer (RFC 9110 section 15.2).
 const MOST_INTERIM: u32 = 16;
+/// What may be taken out.
+static OF_ONE_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    TE,
+    UPGRADE,
+];
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
