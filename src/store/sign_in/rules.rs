@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::email::{follow_email, linkable, remembered};
 use super::{
     Applicant, NoAccess, Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn, events,
 };
@@ -18,8 +17,10 @@ use crate::store::{
 };
 
 mod records;
+mod whose;
 
-use records::{continued, external_credential, new_user, opened, over_at, workload};
+use records::{new_user, over_at, session_under};
+use whose::{Whose, note_visit, prove};
 
 /// What an engine has about a request.
 #[derive(Debug, Default)]
@@ -109,138 +110,66 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         sessions,
         sequence,
     } = found;
-    let known = user.is_some();
-    let is_workload = !known && request.provisioning == Provisioning::None;
-    let mergeable = if known || is_workload {
-        None
-    } else {
-        linkable(request, email_holder.as_ref())
-    };
-    let linked = mergeable.is_some();
-    // A workload is like a user who is known and stays as it is, but is kept nowhere.
-    let workload = is_workload.then(|| workload(request));
-    let old_user = user.or(mergeable).or(workload);
+    let holder = email_holder.as_ref();
+    let (whose, old_user) = Whose::of(request, user, holder);
     if let Some(refusal) = refusal(request, old_user.as_ref(), tombstone.as_ref(), &marks) {
         return Decision::refuse(refusal);
     }
-
     let mut user = old_user.clone().unwrap_or_else(|| new_user(request.now));
-    if !known && !is_workload {
-        user.credentials.push(external_credential(request));
-    }
-    let email_taken = match is_workload {
-        true => false,
-        false => follow_email(&mut user, request, email_holder.as_ref()),
-    };
-    let proven = old_user
-        .as_ref()
-        .is_some_and(|old| old.credentials == user.credentials);
+    let email_taken = prove(&mut user, whose, request, holder);
 
-    let old_session = session.map(|row| (session_as_it_is(row.clone(), &marks), row));
-    if let Some(sequence) = disabled_since(&old_session, &marks) {
+    let old_session = session.map(|row| OldSession {
+        as_it_is: session_as_it_is(row.clone(), &marks),
+        row,
+    });
+    if let Some(sequence) = disabled_since(old_session.as_ref(), &marks) {
         return Decision::refuse(SignInRefusal::IssuerWasDisabled(sequence));
     }
-    let mut session = match &old_session {
-        None => {
-            let email = remembered(&user, request, None);
-            opened(request, user.id, sequence, email)
-        }
-        Some((as_it_is, row)) => {
-            let email = remembered(&user, request, as_it_is.claims.as_ref());
-            let session = continued(request, user.id, as_it_is, sequence, email);
-            if let Some(ended) = session.ended {
-                let ends_now = as_it_is.ended.is_none();
-                let certain = request.now.minus(request.doubt);
-                if ends_now && over_at(certain, request, user.id, as_it_is).is_none() {
-                    // By a clock that may be ahead, nothing ends for good.
-                    return Decision::refuse(SignInRefusal::SessionEnded(ended));
-                }
-                let event = || events::ended(old_user.as_ref(), &session, ended);
-                let event = ends_now.then(event).flatten();
-                return refuse_ended(ended, row, session, event);
-            }
-            session
-        }
-    };
-    let before = old_session.as_ref().map(|(as_it_is, _)| as_it_is);
+    let before = old_session.as_ref().map(|old| &old.as_it_is);
+    let mut session = session_under(request, &user, before, sequence);
+    if let Some(old) = &old_session
+        && let Some(ended) = session.ended
+    {
+        return refuse_over(request, old_user.as_ref(), user.id, old, session, ended);
+    }
     if let Err(refused) = admit(request, &user, &mut session, before) {
         return Decision::refuse(SignInRefusal::NoAccess(refused));
     }
-    let session_created = old_session.is_none();
-    let says_other = before.is_some_and(|as_it_is| {
-        as_it_is.known_claims() != session.known_claims()
-            || as_it_is.added_scopes() != session.added_scopes()
-            || request.tell_key && as_it_is.key() != session.key()
-    });
-    let mut describes_other = false;
-    if session_created && !is_workload {
-        // At each sign-in, not with each token: an older one of a login does not put it back.
-        user.profile.take(&request.profile);
-        describes_other = old_user
-            .as_ref()
-            .is_some_and(|old| old.profile != user.profile);
-        user.first_visit.get_or_insert(request.now);
-        user.last_visit = user.last_visit.max(Some(request.now));
-    }
 
-    let mut changes = Vec::new();
-    let user_changed = old_user.is_some() && !proven || says_other || describes_other;
-    if user_changed {
-        changes.push(ChangeKind::UserChanged(user.id));
+    let session_created = before.is_none();
+    if session_created && whose != Whose::Workload {
+        note_visit(&mut user, request);
     }
-    let mut rows = Vec::new();
-    let old_row = old_session.map(|(_, row)| row);
-    if old_row.as_ref() != Some(&session) {
-        rows.push(Replaced {
-            old: old_row,
-            new: session.clone(),
-        });
-    }
-    let mut displaced = Vec::new();
-    if session_created {
-        let open = sessions.into_iter().filter(|row| row.user_id == user.id);
-        for row in surplus(request, open, &marks) {
-            let ended = Some(Ended {
-                at: request.now,
-                cause: RevocationReason::Displaced,
-            });
-            displaced.push(row.sid);
-            changes.push(ChangeKind::SessionEnded(row.sid));
-            rows.push(Replaced {
-                new: SessionRecord {
-                    ended,
-                    ..row.clone()
-                },
-                old: Some(row),
-            });
+    let surplus = match session_created {
+        true => {
+            let open = sessions.into_iter().filter(|row| row.user_id == user.id);
+            surplus(request, open, &marks)
         }
-    }
-    let opened = session_created.then_some(&session);
-    let ended = rows.iter().map(|row| &row.new);
-    let ended = ended.filter(|row| row.ended.is_some());
-    let events = events::signed_in(request, old_user.as_ref(), &user, opened, ended);
-    let user_row = (old_user.as_ref() != Some(&user)).then(|| Replaced {
-        old: old_user.clone(),
-        new: user.clone(),
-    });
-    Decision {
-        must_wait: !proven || says_other || describes_other || !displaced.is_empty(),
-        outcome: SignInOutcome::Live(Box::new(SignedIn {
-            user,
-            session,
-            user_created: old_user.is_none(),
-            session_created,
-            email_taken,
-            linked,
-            displaced,
-            user_changed,
-            as_of: sequence,
-        })),
-        user: user_row,
-        sessions: rows,
-        changes,
-        events,
-    }
+        false => Vec::new(),
+    };
+    let signed_in = SignedIn {
+        user_created: old_user.is_none(),
+        session_created,
+        email_taken,
+        linked: whose == Whose::Linked,
+        displaced: surplus.iter().map(|row| row.sid).collect(),
+        user_changed: old_user.as_ref().is_some_and(|old| is_other(old, &user))
+            || before.is_some_and(|before| says_other(request, before, &session)),
+        as_of: sequence,
+        user,
+        session,
+    };
+    let old_row = old_session.map(|old| old.row);
+    accept(request, signed_in, old_user, old_row, surplus)
+}
+
+/// The session that a login has already.
+#[derive(Debug)]
+struct OldSession {
+    /// As it is stored.
+    row: SessionRecord,
+    /// As the marks leave it.
+    as_it_is: SessionRecord,
 }
 
 /// Gives the session the scopes that it has by what is known now, whichever of its login's tokens was shown.
@@ -264,12 +193,76 @@ fn admit(
     Ok(())
 }
 
+/// Whether the user is proven or described otherwise than before.
+fn is_other(old: &User, user: &User) -> bool {
+    (&old.credentials, &old.profile) != (&user.credentials, &user.profile)
+}
+
+/// Whether the session says something else than before that other gateways must learn.
+fn says_other(request: &SignIn, before: &SessionRecord, session: &SessionRecord) -> bool {
+    before.known_claims() != session.known_claims()
+        || before.added_scopes() != session.added_scopes()
+        || request.tell_key && before.key() != session.key()
+}
+
+/// Answers with the session, and writes what differs from before: the user, the session and, to
+/// make room for it, the ends of others.
+fn accept(
+    request: &SignIn,
+    signed_in: SignedIn,
+    old_user: Option<User>,
+    old_row: Option<SessionRecord>,
+    surplus: Vec<SessionRecord>,
+) -> Decision {
+    let (user, session) = (&signed_in.user, &signed_in.session);
+    let mut changes = Vec::new();
+    if signed_in.user_changed {
+        changes.push(ChangeKind::UserChanged(user.id));
+    }
+    let mut rows = Vec::new();
+    if old_row.as_ref() != Some(session) {
+        rows.push(Replaced {
+            old: old_row,
+            new: session.clone(),
+        });
+    }
+    for row in surplus {
+        let ended = Some(Ended {
+            at: request.now,
+            cause: RevocationReason::Displaced,
+        });
+        changes.push(ChangeKind::SessionEnded(row.sid));
+        rows.push(Replaced {
+            new: SessionRecord {
+                ended,
+                ..row.clone()
+            },
+            old: Some(row),
+        });
+    }
+    let opened = signed_in.session_created.then_some(session);
+    let ended = rows.iter().map(|row| &row.new);
+    let ended = ended.filter(|row| row.ended.is_some());
+    let events = events::signed_in(request, old_user.as_ref(), user, opened, ended);
+    let differs = old_user.as_ref() != Some(user);
+    let user_row = differs.then(|| Replaced {
+        old: old_user,
+        new: user.clone(),
+    });
+    let has_displaced = !signed_in.displaced.is_empty();
+    Decision {
+        must_wait: signed_in.user_created || signed_in.user_changed || has_displaced,
+        outcome: SignInOutcome::Live(Box::new(signed_in)),
+        user: user_row,
+        sessions: rows,
+        changes,
+        events,
+    }
+}
+
 /// The change by which the session's issuer was switched off, when that and nothing else ended it.
-fn disabled_since(
-    session: &Option<(SessionRecord, SessionRecord)>,
-    marks: &[NotBefore],
-) -> Option<u64> {
-    let (as_it_is, row) = session.as_ref()?;
+fn disabled_since(session: Option<&OldSession>, marks: &[NotBefore]) -> Option<u64> {
+    let OldSession { row, as_it_is } = session?;
     let ended = as_it_is.ended.filter(|_| row.ended.is_none())?;
     let mark = marks.iter().find(|mark| {
         matches!(mark.scope, RevocationScope::IssuerDisabled(_)) && mark.ends(row).is_some()
@@ -323,6 +316,26 @@ fn refusal(
     }
     let must_exist = request.provisioning == Provisioning::ExistingOnly;
     (must_exist && user.is_none()).then_some(SignInRefusal::UserUnknown)
+}
+
+/// Refuses a login whose session is over: it ended before, or ends now.
+fn refuse_over(
+    request: &SignIn,
+    old_user: Option<&User>,
+    user_id: Uuid,
+    old: &OldSession,
+    over: SessionRecord,
+    ended: Ended,
+) -> Decision {
+    let ends_now = old.as_it_is.ended.is_none();
+    let certain = request.now.minus(request.doubt);
+    if ends_now && over_at(certain, request, user_id, &old.as_it_is).is_none() {
+        // By a clock that may be ahead, nothing ends for good.
+        return Decision::refuse(SignInRefusal::SessionEnded(ended));
+    }
+    let event = || events::ended(old_user, &over, ended);
+    let event = ends_now.then(event).flatten();
+    refuse_ended(ended, &old.row, over, event)
 }
 
 fn refuse_ended(

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::clock::UnixTime;
 use crate::store::sign_in::SignIn;
+use crate::store::sign_in::email::remembered;
 use crate::store::{
     Credential, CredentialFormat, Ended, Profile, RevocationReason, SessionClaims, SessionRecord,
     User, workload_id,
@@ -44,12 +45,22 @@ pub(super) fn external_credential(request: &SignIn) -> Credential {
     }
 }
 
-pub(super) fn opened(
+/// The session under a token of its login, which opens it where there was none before.
+pub(super) fn session_under(
     request: &SignIn,
-    user_id: Uuid,
+    user: &User,
+    before: Option<&SessionRecord>,
     sequence: u64,
-    email: Option<String>,
 ) -> SessionRecord {
+    let known = before.and_then(|before| before.claims.as_ref());
+    let email = remembered(user, request, known);
+    match before {
+        None => opened(request, user.id, sequence, email),
+        Some(before) => continued(request, user.id, before, sequence, email),
+    }
+}
+
+fn opened(request: &SignIn, user_id: Uuid, sequence: u64, email: Option<String>) -> SessionRecord {
     let greatest_age = request.now.plus(request.max_age);
     SessionRecord {
         sid: request.sid,
@@ -75,7 +86,7 @@ pub(super) fn opened(
 
 /// The session under one more token of its login, which may be its end. `email` is what it remembers by a
 /// token that is not older than those before.
-pub(super) fn continued(
+fn continued(
     request: &SignIn,
     user_id: Uuid,
     session: &SessionRecord,
