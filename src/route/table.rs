@@ -9,7 +9,7 @@ use super::header_operations::PreparedOperations;
 use super::loose::Looseness;
 use super::protected_resource::{self, ProtectedResource, Published};
 use super::protection::Protection;
-use super::rates::Rates;
+use super::rates::{Rates, RouteRates};
 use super::settings::{Access, RouteSettings};
 use super::view::{Placed, View};
 use super::{
@@ -59,95 +59,14 @@ impl RouteTable {
             if config.api_prefix.covers(&settings.path) {
                 return Err(RouteTableError::Reserved(settings.path.to_string()));
             }
-            let replacement = settings.replace_prefix.as_ref();
-            let rewrite = replacement.map(|replacement| PrefixRewrite {
-                segments: settings.path.segments().len(),
-                replacement: replacement.as_base().to_owned(),
-            });
-            let rules = ClaimRules::new(&settings.require);
-            let has_rules =
-                !rules.is_empty() || !settings.scopes.is_empty() || settings.mcp.is_some();
-            if has_rules && settings.auth != Access::Required {
+            if has_rules(settings) && settings.auth != Access::Required {
                 return Err(RouteTableError::RulesWithoutSession(display_name(settings)));
             }
             let destination = destination(settings, upstreams)?;
-            let looseness = Looseness::of_all(destination.upstreams());
             let earlier = earlier.map(|earlier| &earlier.rates);
             let tracked = config.limits.rates.tracked;
             let rates = table.rates.of(settings, tracked, sharing, earlier);
-            let resource = protected_resource::of(settings, config.public_url, &own_iss);
-            let audience = settings.audience.as_deref().map(Arc::from);
-            let named = resource
-                .as_ref()
-                .map(|resource| Arc::clone(resource.name()));
-            let route = Route {
-                variants: Vec::new(),
-                name: display_name(settings).into(),
-                access: settings.auth,
-                authorization: settings.authorization,
-                destination,
-                segments: settings.path.segments().len(),
-                client_networks: settings.client_networks.clone(),
-                allowed_origins: config
-                    .allowed_origins
-                    .iter()
-                    .chain(&settings.allowed_origins)
-                    .cloned()
-                    .collect(),
-                rules,
-                audience: audience.or(named),
-                resource,
-                calls: settings.mcp.as_ref().map(Calls::new),
-                scopes: settings
-                    .scopes
-                    .iter()
-                    .map(|scope| scope.as_str().into())
-                    .collect(),
-                requires_device: settings.requires_device(config.device_bound),
-                step_up: settings.step_up.as_deref().map(Box::from),
-                body_size: settings
-                    .body_size
-                    .or(config.limits.body_size)
-                    .map(|size| size.as_u64()),
-                client_rate: rates.client.limiter(),
-                user_rate: rates.user.limiter(),
-                timeouts: Timeouts {
-                    whole: settings.timeout,
-                    connect: settings.connect_timeout,
-                    read: settings.read_timeout,
-                    write: settings.write_timeout,
-                    stream_idle: settings.stream_idle_timeout.or_else(|| {
-                        let names = settings.upstreams();
-                        let limits = names.filter_map(|(_, name)| {
-                            let upstream = config.upstreams.get(name)?;
-                            upstream.stream_idle_timeout
-                        });
-                        limits.min()
-                    }),
-                },
-                request_headers: PreparedOperations::new(&settings.request_headers),
-                response_headers: PreparedOperations::new(&settings.response_headers),
-                edits_refusals: settings.response_headers_on_refusals,
-                challenge: settings.challenge.clone(),
-                login: settings.login_url.as_ref().or(config.login_url).cloned(),
-                forwards_cookies_of: settings
-                    .forward_issuer_cookie
-                    .iter()
-                    .map(|issuer| issuer.as_str().into())
-                    .collect(),
-                decides_by_method: decides_by_method(settings, config.routes),
-                query_tokens: settings.query_tokens,
-                listeners: settings
-                    .listeners
-                    .iter()
-                    .map(|name| name.as_str().into())
-                    .collect(),
-                allows_escaped_slash: settings.allow_encoded_slash,
-                allows_empty_segments: settings.allow_empty_segments,
-                protection: Protection::new(settings, config),
-                looseness,
-                rewrite,
-            };
+            let route = route(settings, config, &own_iss, destination, &rates);
             built.push((settings, route));
         }
         let placed = table.place(built)?;
@@ -244,6 +163,11 @@ impl RouteTable {
     }
 }
 
+/// Whether it has rules for sessions, which a request without one would pass by.
+fn has_rules(settings: &RouteSettings) -> bool {
+    !settings.require.is_empty() || !settings.scopes.is_empty() || settings.mcp.is_some()
+}
+
 fn destination(
     settings: &RouteSettings,
     upstreams: &BTreeMap<String, Arc<Upstream>>,
@@ -276,10 +200,96 @@ fn destination(
     }
 }
 
+/// The route as its settings describe it. Its variants are attached once all routes are there.
+fn route(
+    settings: &RouteSettings,
+    config: &RouteTableSettings<'_>,
+    own_iss: &str,
+    destination: Destination,
+    rates: &RouteRates,
+) -> Route {
+    let looseness = Looseness::of_all(destination.upstreams());
+    let resource = protected_resource::of(settings, config.public_url, own_iss);
+    let audience = settings.audience.as_deref().map(Arc::from);
+    let named = resource
+        .as_ref()
+        .map(|resource| Arc::clone(resource.name()));
+    let body_size = settings.body_size.or(config.limits.body_size);
+    Route {
+        variants: Vec::new(),
+        name: display_name(settings).into(),
+        access: settings.auth,
+        authorization: settings.authorization,
+        destination,
+        segments: settings.path.segments().len(),
+        client_networks: settings.client_networks.clone(),
+        allowed_origins: config
+            .allowed_origins
+            .iter()
+            .chain(&settings.allowed_origins)
+            .cloned()
+            .collect(),
+        rules: ClaimRules::new(&settings.require),
+        audience: audience.or(named),
+        resource,
+        calls: settings.mcp.as_ref().map(Calls::new),
+        scopes: boxed(&settings.scopes),
+        requires_device: settings.requires_device(config.device_bound),
+        step_up: settings.step_up.as_deref().map(Box::from),
+        body_size: body_size.map(|size| size.as_u64()),
+        client_rate: rates.client.limiter(),
+        user_rate: rates.user.limiter(),
+        timeouts: timeouts(settings, config),
+        request_headers: PreparedOperations::new(&settings.request_headers),
+        response_headers: PreparedOperations::new(&settings.response_headers),
+        edits_refusals: settings.response_headers_on_refusals,
+        challenge: settings.challenge.clone(),
+        login: settings.login_url.as_ref().or(config.login_url).cloned(),
+        forwards_cookies_of: boxed(&settings.forward_issuer_cookie),
+        decides_by_method: decides_by_method(settings, config.routes),
+        query_tokens: settings.query_tokens,
+        listeners: boxed(&settings.listeners),
+        allows_escaped_slash: settings.allow_encoded_slash,
+        allows_empty_segments: settings.allow_empty_segments,
+        protection: Protection::new(settings, config),
+        looseness,
+        rewrite: rewrite(settings),
+    }
+}
+
+fn boxed(names: &[String]) -> Vec<Box<str>> {
+    names.iter().map(|name| name.as_str().into()).collect()
+}
+
+fn timeouts(settings: &RouteSettings, config: &RouteTableSettings<'_>) -> Timeouts {
+    Timeouts {
+        whole: settings.timeout,
+        connect: settings.connect_timeout,
+        read: settings.read_timeout,
+        write: settings.write_timeout,
+        stream_idle: settings.stream_idle_timeout.or_else(|| {
+            let names = settings.upstreams();
+            let limits = names.filter_map(|(_, name)| {
+                let upstream = config.upstreams.get(name)?;
+                upstream.stream_idle_timeout
+            });
+            limits.min()
+        }),
+    }
+}
+
 fn decides_by_method(settings: &RouteSettings, all: &[RouteSettings]) -> bool {
     let others = all.iter().filter(|other| other.matches.is_none());
     let same_place = others.filter(|other| {
         other.host == settings.host && other.path == settings.path && other.exact == settings.exact
     });
     !settings.methods.is_empty() || same_place.count() > 1
+}
+
+fn rewrite(settings: &RouteSettings) -> Option<PrefixRewrite> {
+    let replacement = settings.replace_prefix.as_ref()?;
+    Some(PrefixRewrite {
+        segments: settings.path.segments().len(),
+        replacement: replacement.as_base().to_owned(),
+    })
 }
