@@ -89,15 +89,18 @@ impl Balancer {
     pub(super) fn select(&self, key: &[u8], accepts: impl Fn(&Address) -> bool) -> Option<Address> {
         let is_fit = |backend: &Backend, is_healthy: bool| is_healthy && accepts(&backend.addr);
         let backends = on!(&self.algorithm, balancer => balancer.backends());
-        let all = backends.get_backend();
         // Of one there is nothing to choose.
-        if let (Some(only), 1) = (all.first(), all.len()) {
+        if self.published.0.load().len() == 1
+            && let all = backends.get_backend()
+            && let (Some(only), 1) = (all.first(), all.len())
+        {
             return is_fit(only, self.is_ready(backends, only)).then(|| only.addr.clone());
         }
         on!(&self.algorithm, balancer => {
             let chosen = balancer.select_with(key, MOST_STEPS, is_fit);
             // The algorithms may step past a lone fit server; then any fit one is right.
             chosen.map(|backend| backend.addr).or_else(|| {
+                let all = backends.get_backend();
                 let fit = all.iter().find(|one| is_fit(one, self.is_ready(backends, one)));
                 fit.map(|backend| backend.addr.clone())
             })

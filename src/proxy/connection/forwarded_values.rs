@@ -1,6 +1,7 @@
 //! What upstreams are told of where a request came from, in the gateway's own words.
 //!
-//! Of a connection's requests most name the same host, so the values of the last one are kept for the next.
+//! Of a connection's requests most name the same host, so the values of the last one are kept for the next,
+//! unless they are longer than any name needs: what a connection holds while it idles is bounded.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ pub struct ForwardedValues {
     pub address: HeaderValue,
     /// The host that was asked for, for `X-Forwarded-Host`.
     pub host: HeaderValue,
+    /// The address and the scheme that they are of.
     of: (IpAddr, &'static str),
 }
 
@@ -35,6 +37,9 @@ impl LastForwarded {
         scheme: &'static str,
         host: &str,
     ) -> Option<ForwardedValues> {
+        if host.len() > LONGEST_KEPT {
+            return ForwardedValues::new(address, scheme, host);
+        }
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last
             .as_ref()
@@ -77,6 +82,9 @@ impl ForwardedValues {
         self.of == (address, scheme) && self.host.as_bytes() == host.as_bytes()
     }
 }
+
+/// Of the longest name in DNS with a port. A port may have any number of zeros before it.
+const LONGEST_KEPT: usize = 253 + ":65535".len();
 
 #[cfg(test)]
 mod tests {
@@ -133,5 +141,20 @@ mod tests {
         let peer = "10.0.0.1".parse().unwrap();
         assert!(last.values(peer, "http", "a\n").is_none());
         assert!(last.values(peer, "http", "a").is_some());
+    }
+
+    #[test]
+    fn a_host_of_any_length_is_said_and_a_long_one_is_not_kept() {
+        let last = LastForwarded::default();
+        let peer = "10.0.0.1".parse().unwrap();
+        let is_kept = |host: &str| {
+            let values = last.values(peer, "http", host).unwrap();
+            assert_eq!(values.host, host);
+            let kept = last.0.lock().unwrap();
+            kept.as_ref().is_some_and(|kept| kept.host == host)
+        };
+        let with_zeros = |length: usize| format!("a:{}80", "0".repeat(length - 4));
+        assert!(is_kept(&with_zeros(LONGEST_KEPT)));
+        assert!(!is_kept(&with_zeros(LONGEST_KEPT + 1)));
     }
 }
