@@ -16,7 +16,7 @@ use super::set::without_mark;
 use super::source::{Answer, Basis, Source, Validators};
 use crate::clock::UnixTime;
 use crate::clock::other_clock::OtherClock;
-use crate::issuer::KeySettings;
+use crate::issuer::{JwksSettings, KeySettings};
 
 pub(super) mod by_kid;
 mod client;
@@ -37,7 +37,7 @@ pub(super) struct HttpSource {
     url: Url,
     discovered: Option<Discovered>,
     policy: Policy,
-    trust: Trust,
+    trusted: JwksSettings,
     /// The policy's own word on where discovery may lead.
     allow_private_jwks_uri: bool,
     timeout: Duration,
@@ -81,7 +81,7 @@ impl HttpSource {
             url: url.clone(),
             discovered,
             policy,
-            trust,
+            trusted: settings.jwks.clone(),
             allow_private_jwks_uri: settings.allow_private_jwks_uri,
             timeout: settings.jwks.timeout,
             max_body,
@@ -158,7 +158,9 @@ impl HttpSource {
         validators: &Validators,
     ) -> Result<Answer, FetchError> {
         policy.check_address(url)?;
-        let client = self.clients.get(policy, url, &self.trust);
+        // Its files are read each time, since a reload keeps what is configured alike.
+        let trust = Trust::of(&self.trusted);
+        let client = trust.and_then(|trust| self.clients.get(policy, url, &trust));
         let client = client.map_err(|error| FetchError::Connection(error.to_string()))?;
         let mut conditions = validators.conditions(url);
         let mut response = loop {

@@ -30,6 +30,8 @@ pub use waiting::{NamedKey, Wanted};
 /// the issuer's task of [`super::JwksService`] fetches and publishes.
 pub struct IssuerKeys {
     set: ArcSwap<KeySet>,
+    /// What was in force before nothing was any more, with which the next set is compared.
+    former: ArcSwapOption<KeySet>,
     generation: AtomicU64,
     secret: Option<Arc<VerifyingKey>>,
     settings: KeySettings,
@@ -97,6 +99,7 @@ impl IssuerKeys {
     fn of(settings: KeySettings, set: KeySet) -> Self {
         Self {
             set: ArcSwap::from_pointee(set),
+            former: ArcSwapOption::empty(),
             generation: AtomicU64::new(0),
             secret: settings
                 .hs256_key()
@@ -232,11 +235,13 @@ impl IssuerKeys {
     /// Puts a fetched set in force. Keys that it lacks are distrusted before this returns. Only
     /// the issuer's task calls it.
     pub(super) fn publish(&self, set: KeySet) {
+        let former = self.former.swap(None);
         let earlier = self.set.load_full();
         let set = self.replace(&earlier, set);
         let (name, revokes) = (self.issuer_name(), self.settings.revoke_on_key_removal);
+        let former = former.iter().flat_map(|former| former.missing_in(&set));
         if let Some(events) = self.events.get() {
-            for key in earlier.missing_in(&set) {
+            for key in earlier.missing_in(&set).chain(former) {
                 if self.was_taken_back(key, &set) {
                     events.key_removed(name, key.kid(), key.key_validity(), revokes);
                 }
@@ -291,9 +296,17 @@ impl IssuerKeys {
         }
     }
 
-    /// Drops keys that are too old to serve. Their sessions stay: nobody took the keys back.
+    /// Drops keys that are too old to serve. Their sessions stay: nobody took the keys back, until the issuer says
+    /// otherwise.
     pub(super) fn expire(&self) {
-        self.replace(&self.set.load_full(), KeySet::unknown());
+        let earlier = self.set.load_full();
+        self.replace(&earlier, KeySet::unknown());
+        self.former.store(Some(earlier));
+    }
+
+    /// Remembers what was in force before a restart, and is too old to serve, as [`Self::expire`] does.
+    pub(super) fn recall_former(&self, set: KeySet) {
+        self.former.store(Some(Arc::new(set)));
     }
 
     fn replace(&self, earlier: &KeySet, set: KeySet) -> Arc<KeySet> {

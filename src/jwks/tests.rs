@@ -321,6 +321,11 @@ async fn the_last_good_keys_serve_until_they_are_too_old() {
     sleep(SECOND * 6).await;
     assert_eq!(scene.kids(), ["b"]);
     assert!(!scene.keys.status().degraded);
+    // Now it is: the issuer can be asked, and has it no more.
+    let removed = || scene.recorded.removed.lock().unwrap().clone();
+    assert_eq!(removed(), [("a".to_owned(), true)]);
+    assert!(scene.keys.refresh().await);
+    assert_eq!(removed().len(), 1, "it is said once");
 }
 
 #[tokio::test(start_paused = true)]

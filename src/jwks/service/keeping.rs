@@ -6,7 +6,8 @@ use super::{Stale, Task};
 use crate::clock::UnixTime;
 
 impl Task {
-    /// Takes up what was kept before a restart, if it is not too old.
+    /// Takes up what was kept before a restart. If that is too old, it only shows what the issuer has taken back
+    /// since.
     pub(super) async fn restore(&mut self) {
         let Some(last_good) = self.last_good.clone() else {
             return;
@@ -17,10 +18,11 @@ impl Task {
             return;
         };
         let age = kept.fetched_at.until(UnixTime::now());
-        let Some(left) = self.keys.settings().max_stale.checked_sub(age) else {
+        let Ok(set) = self.parse(&kept.body) else {
             return;
         };
-        let Ok(set) = self.parse(&kept.body) else {
+        let Some(left) = self.keys.settings().max_stale.checked_sub(age) else {
+            self.keys.recall_former(set);
             return;
         };
         tracing::info!(
