@@ -28,7 +28,7 @@ mod verify;
 mod wanted_key;
 
 pub use assertion::{AssertionForm, assertion_form};
-pub use claims::Claims;
+pub use claims::{Claims, numeric_date};
 pub use client_assertion::{
     ClientAssertion, ClientRefusal, ExpectedClient, asserted_client, verify_client_assertion,
 };

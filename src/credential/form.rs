@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 
 /// The token in the value of an issuer's own field or cookie. Quotes (RFC 6265 section 4.1.1) and the
 /// scheme are no part of it, also where a cookie library has encoded them: `"Bearer T"`,
-/// `Bearer%20T`.
+/// `Bearer%20T`, `Bearer+T`.
 pub(super) fn bare(value: &[u8]) -> &[u8] {
     let value = unquoted(value);
     match value.split_at_checked(BEARER.len()) {
@@ -59,7 +59,7 @@ pub(super) fn is_jwt(text: &[u8]) -> bool {
 
 /// The scheme of RFC 6750.
 pub(super) const BEARER: &[u8] = b"Bearer";
-const SPACES: [&[u8]; 3] = [b" ", b"\t", b"%20"];
+const SPACES: [&[u8]; 4] = [b" ", b"\t", b"%20", b"+"];
 const QUOTES: [&[u8]; 2] = [b"\"", b"%22"];
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
@@ -147,6 +147,7 @@ mod tests {
             "\"Bearer a.b.c\"",
             "%22Bearer%20a.b.c%22",
             "Bearer%20a.b.c",
+            "Bearer+a.b.c",
             "Bearer \"a.b.c\"",
         ] {
             assert_eq!(bare(value.as_bytes()), b"a.b.c", "{value}");

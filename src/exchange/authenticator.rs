@@ -146,6 +146,7 @@ impl Authenticator {
             self.rates.sign_in(&verified)?;
         }
         let login = verified.login_claim().filter(|_| ends_at.is_none());
+        let login = login.as_deref();
         let sid = self.sid_of_login(&verified, login, 0);
         let counts_until = end_of(&verified, now);
         let longest = now.plus(self.settings.policy.max_age);
@@ -211,7 +212,7 @@ impl Authenticator {
 
     /// The session of a login token, in an epoch of its issuer (see [`Login::epoch`]).
     pub(super) fn sid_of(&self, verified: &Verified, epoch: u64) -> Uuid {
-        self.sid_of_login(verified, verified.login_claim(), epoch)
+        self.sid_of_login(verified, verified.login_claim().as_deref(), epoch)
     }
 
     /// The session of the login with this name; `None`: of the one that is this very token.

@@ -1,5 +1,7 @@
 //! A token's claims (RFC 7519 section 4).
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::refusal::Reason;
@@ -90,6 +92,19 @@ impl Claims {
         &self.members
     }
 
+    /// The claim at a path that names somebody or something: a text, or the digits of a whole number, as some
+    /// providers number their users and logins. `Err` for what names nothing; `null` is none.
+    pub(super) fn name_at(&self, path: &str) -> Result<Option<Cow<'_, str>>, ()> {
+        match self.at(path) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if !text.is_empty() => Ok(Some(Cow::Borrowed(text))),
+            Some(Value::Number(number)) if number.is_u64() => {
+                Ok(Some(Cow::Owned(number.to_string())))
+            }
+            Some(_) => Err(()),
+        }
+    }
+
     /// A NumericDate (RFC 7519 section 2): a number of seconds, fractions cut off. `null` is none.
     /// `Err` for what is no such number or lies beyond the year 9999.
     pub(super) fn date(&self, name: &str) -> Result<Option<UnixTime>, ()> {
@@ -113,6 +128,14 @@ impl Claims {
             Some(_) => Err(()),
         }
     }
+}
+
+/// A NumericDate (RFC 7519 section 2) of a token that need not be valid: fractions are cut off, and negative times
+/// are long past. `None` for what is no number.
+pub fn numeric_date(value: &Value) -> Option<UnixTime> {
+    let seconds = value.as_u64();
+    let seconds = seconds.or_else(|| value.as_f64().map(|seconds| seconds as u64));
+    seconds.map(UnixTime)
 }
 
 /// Whether a string in it has what is read for half of a surrogate pair. Its levels are bounded by the parser.

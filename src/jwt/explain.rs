@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::checks::{self, CLAIM_CHECKS, Subject};
-use super::claims::Claims;
+use super::claims::{Claims, numeric_date};
 use super::header::Header;
 use super::issuer::{Entry, Issuers};
 use super::refusal::Reason;
@@ -69,9 +69,9 @@ impl Content {
             serde_json::from_slice::<Value>(&json).ok()
         });
         let (header, claims) = (parts.next()??, parts.next()??);
-        let exp = claims.get("exp").and_then(Value::as_u64);
+        let exp = claims.get("exp").and_then(numeric_date);
         Some(Self {
-            expires_at: exp.map(|exp| UnixTime(exp).rfc3339()),
+            expires_at: exp.map(UnixTime::rfc3339),
             header,
             claims,
         })

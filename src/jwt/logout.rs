@@ -2,6 +2,7 @@
 //! login. They are verified as in section 2.6, which has the checks of an external token except for
 //! the kind, so one can never be used as the other.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -114,16 +115,16 @@ fn kind(claims: &Claims) -> Result<(), Reason> {
 }
 
 fn logout(claims: &Claims, settings: &IssuerSettings) -> Result<Logout, Reason> {
-    let subject = match settings.subject_claims.is_empty() {
-        true => text_claim(claims, "sub").map_err(|()| Reason::SubInvalid)?,
-        // Users are known by other claims, which a logout token need not have.
-        false => match checks::subject_of(claims, settings) {
-            Ok(subject) => Some(subject),
-            Err(Reason::SubMissing) => None,
-            Err(reason) => return Err(reason),
-        },
+    let subject = match settings.subject_claims.first() {
+        None => text_claim(claims, "sub").map_err(|()| Reason::SubInvalid)?,
+        // Users are known by other claims, which a logout token need not have. By a later one of several they are
+        // known only where their logins lack the first, of which it says nothing.
+        Some(first) if claims.at(first).is_none_or(Value::is_null) => None,
+        Some(_) => Some(checks::subject_of(claims, settings)?),
     };
-    let login = text_claim(claims, "sid").map_err(|()| Reason::LogoutSidInvalid)?;
+    let login = claims.name_at("sid");
+    let login = login.map_err(|()| Reason::LogoutSidInvalid)?;
+    let login = login.map(Cow::into_owned);
     match (login, subject) {
         (Some(login), Some(subject)) => Ok(Logout::LoginOf { login, subject }),
         (Some(login), None) => Ok(Logout::Login(login)),

@@ -141,8 +141,8 @@ reasons! {
     LogoutEventMissing, "logout_event_missing", "The logout token's `events` has no back-channel logout event.";
     /// A logout token with a nonce.
     NoncePresent, "nonce_present", "The logout token has a `nonce`, so it may be an ID token.";
-    /// A logout token whose `sid` is not a non-empty string.
-    LogoutSidInvalid, "logout_sid_invalid", "The logout token's `sid` is not a non-empty string.";
+    /// A logout token whose `sid` is neither a non-empty string nor a whole number.
+    LogoutSidInvalid, "logout_sid_invalid", "The logout token's `sid` is neither a non-empty string nor a whole number.";
     /// A logout token, or a grant's assertion, without an id.
     JtiMissing, "jti_missing", "The token has no `jti`, which is needed to detect replays of logout tokens and of assertions.";
 }

@@ -231,7 +231,21 @@ fn what_a_verified_token_says() {
     claims["session"] = json!({ "id": "s1" });
     let token = signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims);
     let verified = verify(&token, &issuers, NOW).unwrap();
-    assert_eq!(verified.login_claim(), Some("s1"));
+    assert_eq!(verified.login_claim().as_deref(), Some("s1"));
+    for (id, login) in [
+        (json!(4711), Some("4711")),
+        (json!(""), None),
+        (json!(-1), None),
+        (json!(1.5), None),
+        (json!(["s1"]), None),
+        (Value::Null, None),
+    ] {
+        claims["session"]["id"] = id;
+        let token = signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims);
+        let verified = verify(&token, &issuers, NOW).unwrap();
+        assert_eq!(verified.login_claim().as_deref(), login);
+    }
+    claims["session"]["id"] = json!("s1");
     assert_eq!(verified.expires_at(), UnixTime(NOW.0 + 600));
     assert_eq!(verified.accepted_until(), UnixTime(NOW.0 + 630));
     assert_eq!(verified.issued_at(), Some(UnixTime(NOW.0 - 60)));

@@ -1,5 +1,6 @@
 //! A token that passed every check.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -101,12 +102,9 @@ impl Verified {
     }
 
     /// The claim that names the login at the provider.
-    pub fn login_claim(&self) -> Option<&str> {
-        let login = self
-            .claims
-            .at(&self.issuer.settings().sid_claim)?
-            .as_str()?;
-        (!login.is_empty()).then_some(login)
+    pub fn login_claim(&self) -> Option<Cow<'_, str>> {
+        let login = self.claims.name_at(&self.issuer.settings().sid_claim);
+        login.ok().flatten()
     }
 
     /// SHA-256 of `header.payload`. The signature is left out, because an ECDSA signature has a

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 
 use super::assertion::{self, AssertionForm};
 use super::checks::{self, Subject};
-use super::claims::Claims;
+use super::claims::{Claims, numeric_date};
 use super::header::Header;
 use super::issuer::{Issuer, Issuers};
 use super::refusal::{Generations, Reason, Refusal};
@@ -59,10 +59,7 @@ impl<'a> Unverified<'a> {
     /// Its `exp`, unverified.
     pub fn expires_at(&self) -> Option<UnixTime> {
         let claims = self.claims.as_ref().ok()?;
-        let exp = claims.get("exp")?;
-        // Fractions are allowed (RFC 7519 section 2), and negative times are long past.
-        let exp = exp.as_u64().or_else(|| exp.as_f64().map(|exp| exp as u64));
-        exp.map(UnixTime)
+        numeric_date(claims.get("exp")?)
     }
 
     /// Verifies it by the rules and keys of the issuer that its `iss` names. Does no I/O.

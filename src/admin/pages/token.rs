@@ -6,8 +6,7 @@ use serde_json::Value;
 use super::checks::{Checks, did_not_pass};
 use super::moment;
 use crate::admin::token_test::Tested;
-use crate::clock::UnixTime;
-use crate::jwt::Content;
+use crate::jwt::{Content, numeric_date};
 
 /// What came of a test.
 pub(super) struct TestResult {
@@ -71,9 +70,8 @@ impl TestResult {
     pub(super) fn moments(&self) -> Vec<(&'static str, String)> {
         let claims = self.content().map(|content| &content.claims);
         let named = |name: &'static str| {
-            let at = claims?.get(name)?;
-            let at = at.as_u64().or_else(|| at.as_f64().map(|at| at as u64))?;
-            Some((name, moment(&UnixTime(at))))
+            let at = numeric_date(claims?.get(name)?)?;
+            Some((name, moment(&at)))
         };
         ["iat", "nbf", "auth_time", "exp"]
             .into_iter()

@@ -223,7 +223,7 @@ const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“',
 const SECOND_SCHEME: &str = "a second `Bearer`, with which a request is refused";
 const SCHEME: Prefix = Prefix {
     word: "bearer",
-    gaps: &[" ", "\t", "\n", "\r\n", "%20"],
+    gaps: &[" ", "\t", "\n", "\r\n", "%20", "+"],
     what: "the scheme `Bearer`",
 };
 

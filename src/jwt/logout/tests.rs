@@ -1,3 +1,5 @@
+use std::slice;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -60,6 +62,48 @@ fn says_what_is_over() {
     assert_eq!(subject, Logout::Subject("user-1".to_owned()));
 }
 
+/// A login that is known by the first claim of several is not found by another one.
+#[test]
+fn whom_it_says_by_another_claim_is_not_who_signed_in() {
+    let ended = |names: &[&str], claims: &[(&str, Value)]| {
+        let over = judge(|it| {
+            it.settings["subject_claim"] = json!(names);
+            for (name, value) in claims {
+                it.claims[name] = value.clone();
+            }
+        });
+        over.map(|token| token.logout)
+    };
+    let login = Logout::Login("login-1".to_owned());
+    let of = |subject: &str| Logout::LoginOf {
+        login: "login-1".to_owned(),
+        subject: subject.to_owned(),
+    };
+    let ada = ("preferred_username", json!("ada"));
+    let no_login = ("sid", Value::Null);
+    for names in [&["preferred_username", "sub"][..], &["preferred_username"]] {
+        assert_eq!(ended(names, slice::from_ref(&ada)).unwrap(), of("ada"));
+        assert_eq!(ended(names, &[]).unwrap(), login);
+        let missing = ended(names, slice::from_ref(&no_login)).unwrap_err();
+        assert_eq!(missing, Reason::SubMissing);
+    }
+    assert_eq!(ended(&["sub", "common_name"], &[]).unwrap(), of("user-1"));
+    assert_eq!(
+        ended(&["sub", "common_name"], &[no_login]).unwrap(),
+        Logout::Subject("user-1".to_owned())
+    );
+}
+
+#[test]
+fn a_login_may_have_a_number() {
+    let token = judge(|it| it.claims["sid"] = json!(4711)).unwrap();
+    let login = Logout::LoginOf {
+        login: "4711".to_owned(),
+        subject: "user-1".to_owned(),
+    };
+    assert_eq!(token.logout, login);
+}
+
 #[test]
 fn its_own_type_or_none_is_accepted() {
     for typ in ["logout+jwt", "LOGOUT+JWT", "application/logout+jwt", "JWT"] {
@@ -115,7 +159,7 @@ fn each_fault_has_its_reason() {
             without("sub")(it);
             without("sid")(it);
         }),
-        (Reason::LogoutSidInvalid, |it| it.claims["sid"] = json!(1)),
+        (Reason::LogoutSidInvalid, |it| it.claims["sid"] = json!([1])),
         (Reason::JtiMissing, |it| without("jti")(it)),
     ];
     for (reason, change) in cases {

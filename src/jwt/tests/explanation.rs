@@ -17,6 +17,16 @@ fn says(words: &str, change: impl FnOnce(&mut Scene)) {
 }
 
 #[test]
+fn the_end_of_a_token_may_have_a_fraction() {
+    for exp in [json!(NOW.0 + 60), json!(NOW.0 as f64 + 60.5)] {
+        let (errors, explanation) = hint(|it| it.claims["exp"] = exp);
+        assert_eq!(errors, "");
+        let end = explanation.content.and_then(|content| content.expires_at);
+        assert_eq!(end, Some(UnixTime(NOW.0 + 60).rfc3339()));
+    }
+}
+
+#[test]
 fn hints_name_the_mistake() {
     says("trailing slash", |it| {
         it.claims["iss"] = json!("https://idp.example/")

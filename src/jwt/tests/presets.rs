@@ -127,7 +127,7 @@ fn supabase() {
         }),
     };
     let verified = issued.accepted();
-    assert_eq!(verified.login_claim(), Some("s-1"));
+    assert_eq!(verified.login_claim().as_deref(), Some("s-1"));
     // Users may write their own `user_metadata`.
     assert_eq!(verified.verified_email(), None);
     assert_eq!(
@@ -151,7 +151,7 @@ fn clerk() {
             "fva": [0, -1], "sts": "active",
         }),
     };
-    assert_eq!(issued.accepted().login_claim(), Some("sess_2"));
+    assert_eq!(issued.accepted().login_claim().as_deref(), Some("sess_2"));
     let evil = json!("https://evil.example");
     assert_eq!(issued.refused_with("azp", evil), Reason::AzpMismatch);
 }
@@ -170,7 +170,7 @@ fn cognito() {
             "username": "c1",
         }),
     };
-    assert_eq!(access.accepted().login_claim(), Some("o-1"));
+    assert_eq!(access.accepted().login_claim().as_deref(), Some("o-1"));
     // An ID token carries the client in `aud`, and says that it is one.
     assert_eq!(
         access.refused_with("token_use", json!("id")),
@@ -228,7 +228,10 @@ fn workos() {
             "sid": "session_1", "jti": "j", "exp": NOW.0 + 300, "iat": NOW.0,
         }),
     };
-    assert_eq!(issued.accepted().login_claim(), Some("session_1"));
+    assert_eq!(
+        issued.accepted().login_claim().as_deref(),
+        Some("session_1")
+    );
     let other = json!("https://api.workos.com/user_management/client_2");
     assert_eq!(issued.refused_with("iss", other), Reason::IssuerUnknown);
 }

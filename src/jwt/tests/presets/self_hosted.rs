@@ -64,7 +64,7 @@ fn authentik() {
             "groups": ["staff"], "azp": "cid", "uid": "u", "scope": "openid email",
         }),
     };
-    assert_eq!(issued.accepted().login_claim(), Some("s-1"));
+    assert_eq!(issued.accepted().login_claim().as_deref(), Some("s-1"));
     let other = json!("https://auth.acme.example/application/o/other/");
     assert_eq!(issued.refused_with("iss", other), Reason::IssuerUnknown);
 }
