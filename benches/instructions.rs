@@ -104,7 +104,7 @@ fn rewrites(gateway: &TestGateway, turns: u64) {
         snapshot
             .proxy
             .rewrite
-            .strip(&mut request, true, |_| false, |_| false);
+            .strip(&mut request, true, |_| false, |_| false, |_| false);
         peer.rewrite(&mut request, "app.test", None);
         snapshot.proxy.rewrite.inject(&mut request, value.clone());
         black_box(&request);

@@ -92,7 +92,7 @@ fn headers(criterion: &mut Criterion) {
             snapshot
                 .proxy
                 .rewrite
-                .strip(&mut request, true, |_| false, |_| false);
+                .strip(&mut request, true, |_| false, |_| false, |_| false);
             snapshot.proxy.rewrite.inject(&mut request, session.clone());
             request
         };

@@ -80,6 +80,8 @@ pub struct TokenSources {
     /// Further cookies of providers: their names, or what these begin with.
     further_cookies: Vec<Box<str>>,
     cookie_prefixes: Vec<Box<str>>,
+    /// The same with the issuers that say so.
+    companions: Vec<Companion>,
     pub(super) longest_token: usize,
     pub(super) clears: bool,
 }
@@ -89,6 +91,7 @@ impl TokenSources {
     pub fn new(settings: &TokenSourceSettings<'_>) -> Self {
         let (mut headers, mut cookies) = (Vec::new(), Vec::new());
         let (mut further_cookies, mut cookie_prefixes) = (Vec::new(), Vec::new());
+        let mut companions = Vec::new();
         for issuer in settings.issuers {
             let owner: Arc<str> = issuer.name.as_str().into();
             if let Some(field) = &issuer.header {
@@ -98,12 +101,14 @@ impl TokenSources {
             if let Some(text) = &issuer.cookie_name {
                 let format = issuer.cookie_format;
                 let name = Box::from(&**text);
-                add_owner(&mut cookies, CookiePlace { name, format }, owner, issuer);
+                let place = CookiePlace { name, format };
+                add_owner(&mut cookies, place, Arc::clone(&owner), issuer);
                 if format == CookieFormat::Clerk {
                     cookie_prefixes.push(clerk::prefix(text).into());
                 }
             }
             for name in &issuer.strip_cookies {
+                companions.extend(Companion::new(name, &owner));
                 match name.strip_suffix('*') {
                     // Else every cookie would leave.
                     Some("") => {}
@@ -141,6 +146,7 @@ impl TokenSources {
                 .collect(),
             further_cookies,
             cookie_prefixes,
+            companions,
             sdk_cookie: settings.reads_sdk_cookie.then_some(SDK_COOKIE),
             longest_token: usize::try_from(settings.token_size.as_u64()).unwrap_or(usize::MAX),
         }
@@ -212,18 +218,26 @@ impl TokenSources {
             || prefixes.any(|prefix| name.starts_with(&**prefix))
     }
 
-    /// Whether a cookie by this name has, or is a part of what has, the token of one of these issuers.
+    /// Whether a cookie by this name has, or is a part of what has, the token of one of these issuers, or is
+    /// another one of theirs and nobody else's.
     pub fn is_cookie_of(&self, issuers: &[Box<str>], name: &[u8]) -> bool {
-        let is_theirs = |place: &Place<CookiePlace>| {
-            issuers
-                .iter()
-                .any(|one| place.issuers.iter().any(|other| **one == **other))
-        };
-        !issuers.is_empty()
-            && self
-                .cookies
-                .iter()
-                .any(|place| is_theirs(place) && place.name.is(name))
+        if issuers.is_empty() {
+            return false;
+        }
+        let is_one = |other: &Arc<str>| issuers.iter().any(|one| **one == **other);
+        let mut places = self.cookies.iter().filter(|place| place.name.is(name));
+        let own = || OWN_COOKIES.into_iter().chain([SDK_COOKIE]);
+        match places.next() {
+            Some(place) => {
+                place.issuers.iter().any(is_one)
+                    || places.any(|place| place.issuers.iter().any(is_one))
+            }
+            None if own().any(|own| own.as_bytes() == name) => false,
+            None => {
+                let mut companions = self.companions.iter().filter(|one| one.is(name)).peekable();
+                companions.peek().is_some() && companions.all(|one| is_one(&one.issuer))
+            }
+        }
     }
 
     /// What the names of further cookies begin with that hold credentials.
@@ -271,6 +285,35 @@ impl CookiePlace {
                 CookieFormat::SupabaseSsr => supabase::is_part(&self.name, name),
                 CookieFormat::Clerk => name.starts_with(&clerk::prefix(&self.name)),
             })
+    }
+}
+
+/// Another cookie of an issuer, which no token is read from.
+#[derive(Debug)]
+struct Companion {
+    name: Box<str>,
+    /// The names of such cookies only begin so.
+    is_prefix: bool,
+    issuer: Arc<str>,
+}
+
+impl Companion {
+    /// `None` for what would be every cookie.
+    fn new(text: &str, issuer: &Arc<str>) -> Option<Self> {
+        let prefix = text.strip_suffix('*');
+        let name = prefix.unwrap_or(text);
+        (!name.is_empty()).then(|| Self {
+            name: name.into(),
+            is_prefix: prefix.is_some(),
+            issuer: Arc::clone(issuer),
+        })
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        match self.is_prefix {
+            true => name.starts_with(self.name.as_bytes()),
+            false => name == self.name.as_bytes(),
+        }
     }
 }
 

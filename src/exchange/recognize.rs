@@ -27,6 +27,23 @@ impl Exchange {
         })
     }
 
+    /// Whether a text is a token of one of these issuers, by their names, verified or not, and names no other
+    /// issuer that is known.
+    pub fn is_only_of(&self, names: &[Box<str>], token: &str) -> bool {
+        if names.is_empty() {
+            return false;
+        }
+        let issuers = self.issuers();
+        let is_theirs = |iss: &str| {
+            let named = issuers.get(iss).map(|issuer| issuer.name());
+            named.map(|name| names.iter().any(|one| **one == **name))
+        };
+        jwt::names_issuer(token, |iss| is_theirs(iss) == Some(true))
+            && !jwt::names_issuer(token, |iss| {
+                self.is_self_issued(iss) || is_theirs(iss) == Some(false)
+            })
+    }
+
     /// Whether `iss` is the gateway's own.
     pub fn is_self_issued(&self, iss: &str) -> bool {
         iss == self.minter().iss

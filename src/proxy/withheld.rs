@@ -18,9 +18,12 @@ pub(super) fn remove(request: &mut RequestHeader, ctx: &RequestContext) {
             || route.is_some_and(|route| dashboard_route::keeps_cookie(route, name))
     };
     let takes_bearer = route.is_none_or(Route::takes_bearer);
+    let may_stay = |text: &str| exchange.is_only_of(theirs, text);
     proxy
         .rewrite
-        .strip(request, takes_bearer, is_kept, |text| exchange.knows(text));
+        .strip(request, takes_bearer, is_kept, may_stay, |text| {
+            exchange.knows(text)
+        });
     if matches!(ctx.pass, Some(Pass::Preflight)) {
         headers::strip_all_credentials(request);
     }

@@ -351,7 +351,11 @@ async fn a_forwarded_issuers_cookie_is_warned_of_unless_it_comes_home() {
     assert_eq!((code, &*errors), (0, ""));
     for (from, to, said) in [
         ("[acme]", "[acne]", "no issuer is named `acne`"),
-        ("    cookie_name: acme_token\n", "", "has no `cookie_name`"),
+        (
+            "    cookie_name: acme_token\n",
+            "",
+            "neither `cookie_name` nor",
+        ),
     ] {
         let (code, _, errors) = check(&home.replace(from, to)).await;
         assert_eq!(code, 64, "{errors}");

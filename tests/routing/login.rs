@@ -243,6 +243,41 @@ async fn a_login_application_behind_the_gateway_gets_its_cookie() {
     }
 }
 
+/// Its refresh token, and what the provider's library keeps besides, are its own as well.
+#[tokio::test]
+async fn a_login_application_gets_all_cookies_of_its_issuer_and_no_other() {
+    let site = TestGateway::with(|config| {
+        config["issuers"][0]["strip_cookies"] = json!(["acme_refresh", "acme_state_*", "vesti*"]);
+        config["issuers"][1]["strip_cookies"] = json!(["globex_refresh", "acme_state_both"]);
+        config["routes"].as_array_mut().unwrap().push(
+            json!({ "path": "/auth", "auth": "optional", "upstream": "app",
+                    "forward_issuer_cookie": ["acme"] }),
+        );
+    })
+    .await;
+    let refresh = site.acme.token().expires_in(-3600).foreign().sign();
+    let other = site.globex.token().expires_in(-3600).foreign().sign();
+    let theirs =
+        format!("acme_refresh=opaque; acme_state_1=x; kept={refresh}; acme_globex=%22{refresh}%22");
+    let cookies = format!(
+        "a=1; acme_token={refresh}; {theirs}; globex_refresh=y; acme_state_both=z; vestibule=s; vestibule_admin=t; \
+         copy={other}"
+    );
+    for (path, expected) in [
+        (
+            "/auth/refresh",
+            format!("a=1; acme_token={refresh}; {theirs}"),
+        ),
+        ("/optional", "a=1".to_owned()),
+        ("/open", "a=1".to_owned()),
+    ] {
+        let answer = site.gateway.get(path, &[("Cookie", &cookies)]).await;
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
+        let seen = site.upstream.last().field("cookie");
+        assert_eq!(seen, Some(expected), "{path}");
+    }
+}
+
 fn deleted(answer: &Message) -> usize {
     let fields = answer.all("set-cookie").into_iter();
     let deleted: Vec<String> = fields

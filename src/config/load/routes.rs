@@ -277,8 +277,8 @@ fn forwarded_cookie(name: &str, route: &RouteSettings, config: &Config) -> Optio
             hint,
         ));
     };
-    if issuer.cookie_name.is_none() {
-        let message = "this issuer has no `cookie_name`, so there is nothing to forward";
+    if issuer.cookie_name.is_none() && issuer.strip_cookies.is_empty() {
+        let message = "this issuer has neither `cookie_name` nor `strip_cookies`, so there is nothing to forward";
         return Some(Forwarded::Unknown(message.to_owned(), None));
     }
     let upstreams = route.upstreams();

@@ -102,12 +102,14 @@ impl Rewrite {
     /// Takes out what must not go further. `is_known` says whether a text is a token, verified or
     /// not, that names a configured issuer or the gateway as its issuer; it is asked only for
     /// texts of three parts. `takes_bearer`: the route looks for tokens in `Authorization`. `is_kept`:
-    /// whether a cookie by this name stays, of an issuer or not.
+    /// whether a cookie by this name stays, of an issuer or not; `may_stay`: whether a token that is known
+    /// does, in a cookie by another name.
     pub fn strip(
         &self,
         request: &mut RequestHeader,
         takes_bearer: bool,
         is_kept: impl Fn(&[u8]) -> bool,
+        may_stay: impl Fn(&str) -> bool,
         is_known: impl Fn(&str) -> bool,
     ) {
         let leaving: Vec<HeaderName> = request
@@ -142,7 +144,7 @@ impl Rewrite {
             let is_taken = is_named
                 || is_chunk(name)
                 || is_companion(name)
-                || copies::carry_token(value, &is_known);
+                || copies::carry_token(value, |text| is_known(text) && !may_stay(text));
             is_taken && !is_kept(name)
         };
         match cookie::without(&request.headers, is_taken) {

@@ -54,6 +54,7 @@ fn stripped(rewrite: &Rewrite, access: Access, fields: &[(&str, &str)]) -> Strin
         &mut request,
         access != Access::None,
         |_| false,
+        |_| false,
         |token| token == KNOWN,
     );
     wire(&request)
@@ -272,7 +273,7 @@ proptest! {
         let borrowed: Vec<(&str, &str)> =
             fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut request = request(&borrowed);
-        by_header().strip(&mut request, true, |_| false, |_| false);
+        by_header().strip(&mut request, true, |_| false, |_| false, |_| false);
 
         let expected: Vec<&(&str, &str)> = borrowed.iter().filter(|(name, _)| !ours(name)).collect();
         prop_assert_eq!(request.headers.len(), expected.len());
