@@ -68,17 +68,21 @@ fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     field.to_str().ok()?.rsplit(',').next().map(str::trim)
 }
 
-/// Whether the field says `https`; `None`: it says nothing of that.
+/// Whether the field says `https`; `None`: it says nothing of that. Of WebSockets some proxies say `wss`.
 pub(super) fn scheme_of(headers: &HeaderMap, name: &HeaderName) -> Option<bool> {
     is_https(last_item(headers, name)?)
 }
 
 pub(super) fn is_https(scheme: &str) -> Option<bool> {
     match scheme {
-        _ if scheme.eq_ignore_ascii_case("https") => Some(true),
-        _ if scheme.eq_ignore_ascii_case("http") => Some(false),
+        _ if is_one_of(scheme, ["https", "wss"]) => Some(true),
+        _ if is_one_of(scheme, ["http", "ws"]) => Some(false),
         _ => None,
     }
+}
+
+fn is_one_of(scheme: &str, known: [&str; 2]) -> bool {
+    known.iter().any(|one| scheme.eq_ignore_ascii_case(one))
 }
 
 pub(super) fn ssl_of(headers: &HeaderMap) -> Option<bool> {
