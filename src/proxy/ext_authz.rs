@@ -56,7 +56,7 @@ pub async fn serve(
     }
     match request.uri.path() {
         CHECK => check(metrics, session, ctx).await,
-        HEALTH => check_health(session, ctx).await,
+        HEALTH => check_health(metrics, session, ctx).await,
         _ => fail(session, ctx, Failure::Unimplemented, "grpc_method_unknown").await,
     }
 }
@@ -217,7 +217,18 @@ fn metadata(ctx: &RequestContext) -> Struct {
 }
 
 /// `grpc.health.v1.Health/Check`.
-async fn check_health(session: &mut Session, ctx: &mut RequestContext) -> Result<StatusCode> {
+async fn check_health(
+    metrics: &Metrics,
+    session: &mut Session,
+    ctx: &mut RequestContext,
+) -> Result<StatusCode> {
+    if let Err(overload) = ctx.guard.admit(None) {
+        let rejection = counters::refuse(metrics, overload);
+        ctx.refused = Some(rejection);
+        let refused = Err::<HealthResponse, _>(Failure::ResourceExhausted);
+        call::write(session, refused, ctx).await?;
+        return Ok(rejection.status);
+    }
     let asked = match call::read::<HealthRequest>(session, MAX_HEALTH, ctx).await? {
         Ok(asked) => asked,
         Err(failure) => return fail(session, ctx, failure, "grpc_message_invalid").await,
