@@ -11,7 +11,6 @@ use super::connection::time_limit::TimeLimit;
 use super::context::RequestContext;
 use super::decide::calls;
 use super::decide::{self, Decision};
-use super::request::inspect;
 use super::{arrival, counters, forward_auth};
 use crate::metrics::Metrics;
 use crate::rejection::Rejection;
@@ -85,11 +84,9 @@ fn prepare(session: &mut Session, ctx: &mut RequestContext) {
     if let Some(session) = ctx.session() {
         ctx.guard.bind(session);
     }
-    // What becomes a WebSocket may be silent for longer than any request.
-    if !inspect::is_websocket(session.req_header()) {
-        let whole = ctx.route.as_ref().and_then(|route| route.timeouts.whole);
-        ctx.time = whole.map(|whole| TimeLimit::begin(whole, &ctx.guard));
-    }
+    // Also of what asks to become a WebSocket, until it is one.
+    let whole = ctx.route.as_ref().and_then(|route| route.timeouts.whole);
+    ctx.time = whole.map(|whole| TimeLimit::begin(whole, &ctx.guard));
     if let Some(time) = &ctx.time {
         time.bound_client(session, ctx.snapshot.proxy.limits.body_read_timeout);
     }

@@ -158,6 +158,13 @@ impl Guarded {
         }
     }
 
+    /// Says that it has no end.
+    pub fn lasts(&self) {
+        if let Some(guard) = &self.0 {
+            guard.due.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Ties the request to its session, so that it is cut when the session ends.
     pub fn bind(&self, session: &Arc<Session>) {
         if let Some(guard) = &self.0 {

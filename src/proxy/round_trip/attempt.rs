@@ -96,7 +96,12 @@ pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Res
         }
     }
     if let Some(time) = &ctx.time {
+        let write = peer.options.write_timeout;
         time.bound_server(&mut peer);
+        if is_websocket {
+            // That would bound what is written after the switch, too.
+            peer.options.write_timeout = write;
+        }
     }
     let waits_for_end = sends_for_long(session, ctx, &peer);
     let longest = route.timeouts.stream_idle.unwrap_or(LONGEST_UPLOAD);

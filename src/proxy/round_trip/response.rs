@@ -30,8 +30,11 @@ pub(in crate::proxy) fn begins(
         .as_mut()
         .set_close_on_response_before_downstream_finish(is_answer);
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
-        // Its client may be silent as long as its server.
+        // Its client may be silent as long as its server, and both for longer than any request.
         session.set_read_timeout(None);
+        if ctx.time.take().is_some() {
+            ctx.guard.lasts();
+        }
     } else if ctx.guard.is_last() || ctx.connection.is_followed() {
         // Said before the connection is closed, so that no request is sent on it in vain.
         session.set_keepalive(None);
@@ -150,7 +153,7 @@ fn end_hop(response: &mut ResponseHeader) {
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
-    // Few answers have any, and one look at each name costs less than a search for each.
+    // One look at each name costs less than a search for each of these.
     if !response
         .headers
         .keys()

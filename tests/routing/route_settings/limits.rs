@@ -105,6 +105,49 @@ async fn brief(timeout: &str) -> TestGateway {
     with_routes(routes, |_| {}).await
 }
 
+/// A server need not take the offer to switch protocols.
+#[tokio::test]
+async fn what_asks_for_a_websocket_has_the_time_of_a_request_until_it_is_one() {
+    let site = brief("300ms").await;
+    let upgrade = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let asks = site.gateway.bytes("GET", "/brief", &upgrade);
+    let (_never, gate) = watch::channel(false);
+    let silent = Reply::Gated(gate.clone(), upstream::ok("late"));
+    site.upstream.reply(silent.clone());
+    let late = site.gateway.send(&asks).await;
+    assert_eq!(late.status(), 504);
+    refusal_id(&late, "upstream_timeout");
+
+    let begins = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe";
+    site.upstream
+        .reply(Reply::Halves(gate, begins.to_vec(), b"llo".to_vec()));
+    let mut client = site.gateway.connect().await;
+    client.write(&asks).await;
+    let head = client.read_head().await.unwrap();
+    assert!(head.starts_with(b"HTTP/1.1 200"));
+    assert_eq!(client.read_to_end().await, b"he", "the rest is cut");
+
+    site.upstream.reply(Reply::Echo);
+    let mut client = site.gateway.connect().await;
+    client.write(&asks).await;
+    let head = client.read_head().await.unwrap();
+    assert!(
+        head.starts_with(b"HTTP/1.1 101"),
+        "{}",
+        String::from_utf8_lossy(&head)
+    );
+    // What began after it is over by that time.
+    site.upstream.reply(silent);
+    assert_eq!(site.gateway.get("/brief", &[]).await.status(), 504);
+    client.write(b"still").await;
+    assert_eq!(client.read_exactly(5).await, b"still");
+}
+
 #[tokio::test]
 async fn a_server_that_does_not_answer_in_time_is_504() {
     let site = brief("300ms").await;
