@@ -1,8 +1,12 @@
 //! A client does not get a healthy server blamed, nor an alert fired.
 
+use std::time::Duration;
+
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::support::{Reply, TestGateway, Wire, eventually, refusal_id, upstream};
 
@@ -135,6 +139,40 @@ async fn half_a_body_to_an_endpoint_of_ours_is_no_failure_of_ours() {
     gateway
         .metric_becomes(REQUESTS, &[("route", "none")], 1.0)
         .await;
+}
+
+/// Many servers wait for less time than the gateway.
+#[tokio::test]
+async fn a_server_that_loses_patience_with_a_client_is_not_at_fault() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"hello") {
+                stream.read_buf(&mut seen).await.unwrap();
+            }
+            if !seen.starts_with(b"POST /open?crash") {
+                let mut rest = [0];
+                let waited = timeout(Duration::from_millis(1500), stream.read(&mut rest));
+                assert!(waited.await.is_err(), "the client sends nothing more");
+            }
+        }
+    });
+    let site = TestGateway::with(|config| {
+        config["upstreams"]["app"]["servers"] = json!([address]);
+    })
+    .await;
+    let host = site.gateway.public;
+    for (query, status) in [("", 408), ("?crash", 502)] {
+        let request = format!(
+            "POST /open{query} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 50\r\n\r\nhello"
+        );
+        assert_eq!(site.gateway.send(request).await.status(), status, "{query}");
+    }
+    assert_eq!(failures(&site).await, 0.0);
+    server.abort();
 }
 
 /// A server that gives up a request which its client does not finish is not at fault.

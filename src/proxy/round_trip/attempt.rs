@@ -301,6 +301,11 @@ pub(in crate::proxy) fn broken_off(
             let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
             destination.report(address, Outcome::Failed(failure));
         }
+        let paused = |flow: &Flow| flow.has_paused(PAUSE);
+        if !is_whole && ctx.guard.flow().is_some_and(paused) {
+            // The server was the first to lose patience.
+            ctx.refused = Some(upstream_error::body_late());
+        }
         ctx.upstream_status = None;
     }
     error
@@ -344,6 +349,8 @@ fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
 const ANOTHER: ErrorType = ErrorType::Custom("AnotherServer");
 /// How long a long body may take, and its answer between two reads, without `stream_idle_timeout`.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(3600);
+/// A client that sends nothing for so long is waited for, whatever its server does then.
+const PAUSE: Duration = Duration::from_secs(1);
 /// A body of so many bytes is not long.
 const LONGEST_SHORT_BODY: u64 = 64 << 10;
 /// What is known of a body that is late by the time of its server.

@@ -72,6 +72,12 @@ impl Body {
 }
 
 impl Flow {
+    /// Whether a body that has not ended has paused for so long, while somebody waited for it.
+    pub fn has_paused(&self, for_long: Duration) -> bool {
+        let pauses = |body: &Body| body.blocked.is_none() && body.moved.elapsed() >= for_long;
+        self.has_body() && self.body().as_ref().is_some_and(pauses)
+    }
+
     /// Nobody waits for the rest of the body any more, which its client may be sending.
     pub fn leave_body(&self) {
         *self.body() = None;
