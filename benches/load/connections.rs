@@ -21,7 +21,7 @@ use crate::work::start_upstream;
 
 /// Opens connections and leaves them alone; the table.
 pub fn measure(scale: &Scale) -> String {
-    open_files();
+    let most = open_files() / DESCRIPTORS;
     let issuer = Issuer::fast();
     let directory = TempDir::new().unwrap();
     let (upstream, _process) = start_upstream(&directory);
@@ -31,7 +31,10 @@ pub fn measure(scale: &Scale) -> String {
     let closed = bearer(CLOSED, &token);
     // Each kind with a gateway of its own: what one gives back, the next would take.
     let start = || start(&issuer, upstream, &tls);
-    let (many, few) = (scale.connections, scale.connections / FEWER);
+    let many = scale
+        .connections
+        .min(usize::try_from(most).unwrap_or(usize::MAX));
+    let few = many / FEWER;
     let kept = |request: &[u8]| {
         let gateway = start();
         let address = gateway.doors.plain;
@@ -144,16 +147,21 @@ fn asked(address: SocketAddr, request: &[u8], status: &str) -> TcpStream {
     stream
 }
 
-/// This process holds one end of each connection, and with WebSockets both outer ends.
-fn open_files() {
+/// This process holds one end of each connection, and with WebSockets both outer ends. How many files it, and
+/// each process that it starts, can have open.
+fn open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         maximum: limit.maximum,
     };
     setrlimit(Resource::Nofile, raised).unwrap();
+    limit.maximum.unwrap_or(u64::MAX)
 }
 
+/// The gateway admits no more connections than it has descriptors for, each with one to its upstream, and needs
+/// some besides.
+const DESCRIPTORS: u64 = 4;
 /// One of those that take longer to open for so many that do not.
 const FEWER: usize = 5;
 const KEPT: &str = "kept alive, one session";
