@@ -24,6 +24,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::HeaderMap;
 use pingora::http::RequestHeader;
+use vestibule::proxy::connection::forwarded_values::LastForwarded;
 use vestibule::proxy::request::forwarded::{Peer, Sender, TrustedProxies};
 
 #[path = "../tests/support/key.rs"]
@@ -99,13 +100,14 @@ fn rewrites(gateway: &TestGateway, turns: u64) {
         trusted_proxies: &nobody,
         sender: Sender::Peer,
     };
+    let last = LastForwarded::default();
     for _ in 0..turns {
         let mut request = request.clone();
         snapshot
             .proxy
             .rewrite
             .strip(&mut request, true, |_| false, |_| false, |_| false);
-        peer.rewrite(&mut request, "app.test", None);
+        peer.rewrite(&mut request, "app.test", None, &last);
         snapshot.proxy.rewrite.inject(&mut request, value.clone());
         black_box(&request);
     }
