@@ -119,7 +119,7 @@ fn logout(claims: &Claims, settings: &IssuerSettings) -> Result<Logout, Reason> 
         None => text_claim(claims, "sub").map_err(|()| Reason::SubInvalid)?,
         // Users are known by other claims, which a logout token need not have. By a later one of several they are
         // known only where their logins lack the first, of which it says nothing.
-        Some(first) if claims.at(first).is_none_or(Value::is_null) => None,
+        Some(first) if claims.at(first).is_none_or(says_nothing) => None,
         Some(_) => Some(checks::subject_of(claims, settings)?),
     };
     let login = claims.name_at("sid");
@@ -131,6 +131,10 @@ fn logout(claims: &Claims, settings: &IssuerSettings) -> Result<Logout, Reason> 
         (None, Some(subject)) => Ok(Logout::Subject(subject)),
         (None, None) => Err(Reason::SubMissing),
     }
+}
+
+fn says_nothing(value: &Value) -> bool {
+    value.is_null() || value == ""
 }
 
 /// A claim that, if it is there, is a string with something in it.

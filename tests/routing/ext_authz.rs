@@ -12,7 +12,9 @@ use tokio::net::TcpStream;
 
 use crate::support::authority::Authority;
 use crate::support::port::free_port;
-use crate::support::{PATIENCE, TestGateway, Wire, decode, eventually, remember_session_token};
+use crate::support::{PATIENCE, TestGateway, Wire, decode, remember_session_token};
+
+mod health;
 
 #[tokio::test]
 async fn envoy_learns_what_the_upstream_is_to_see() {
@@ -165,49 +167,6 @@ async fn a_question_that_names_no_client_passes_no_network() {
         let text = String::from_utf8_lossy(&answer.message).into_owned();
         assert_eq!(text.contains("x-vestibule-user"), is_served, "{text}");
     }
-}
-
-#[tokio::test]
-async fn health_is_asked_for_by_its_protocol() {
-    let (_site, at) = start(&["192.0.2.1/32"]).await;
-    const SERVING: &[u8] = &[8, 1];
-    let ours = [&[10, 35][..], b"envoy.service.auth.v3.Authorization"].concat();
-    for message in [&[][..], &ours] {
-        let answer = call(at, HEALTH, message).await;
-        assert_eq!((answer.status, &*answer.message), (Some(0), SERVING));
-    }
-    assert_eq!(call(at, HEALTH, &[10, 1, b'x']).await.status, Some(5));
-    let watch = "/grpc.health.v1.Health/Watch";
-    assert_eq!(call(at, watch, &[]).await.status, Some(12));
-}
-
-/// Whoever asks holds a request until its message has come.
-#[tokio::test]
-async fn questions_about_health_count_as_requests() {
-    let at = free_port();
-    let _site = TestGateway::with(|config| {
-        config["limits"] = json!({"requests": 1});
-        config["trusted_proxies"] = json!(["192.0.2.1/32"]);
-        config["listeners"] = json!([{}, {"name": "ext_authz", "address": at, "grpc": true}]);
-    })
-    .await;
-    let (client, held) = connect(TcpStream::connect(at).await.unwrap())
-        .await
-        .unwrap();
-    let held = tokio::spawn(held);
-    let mut client = client.ready().await.unwrap();
-    let (response, mut sending) = client.send_request(request(at, HEALTH), false).unwrap();
-    eventually("the one that is held is all", async || {
-        call(at, HEALTH, &[]).await.status == Some(8)
-    })
-    .await;
-    sending.send_data(framed(&[]), true).unwrap();
-    assert_eq!(read(response).await.unwrap().status, Some(0));
-    eventually("there is room for another", async || {
-        call(at, HEALTH, &[]).await.status == Some(0)
-    })
-    .await;
-    held.abort();
 }
 
 #[tokio::test]
@@ -418,4 +377,3 @@ fn member(number: u32, value: &[u8]) -> Vec<u8> {
 }
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
-const HEALTH: &str = "/grpc.health.v1.Health/Check";

@@ -84,6 +84,8 @@ fn whom_it_says_by_another_claim_is_not_who_signed_in() {
     for names in [&["preferred_username", "sub"][..], &["preferred_username"]] {
         assert_eq!(ended(names, slice::from_ref(&ada)).unwrap(), of("ada"));
         assert_eq!(ended(names, &[]).unwrap(), login);
+        let empty = ("preferred_username", json!(""));
+        assert_eq!(ended(names, &[empty]).unwrap(), login);
         let missing = ended(names, slice::from_ref(&no_login)).unwrap_err();
         assert_eq!(missing, Reason::SubMissing);
     }

@@ -276,41 +276,6 @@ fn the_client_is_the_nearest_that_is_no_trusted_proxy() {
     }
 }
 
-#[test]
-fn the_scheme_is_a_trusted_proxys_or_ours() {
-    let claim = request(&[("X-Forwarded-Proto", "https")]);
-    assert!(peer(PROXY, &trusted()).client(&claim.headers).is_https);
-    assert!(!peer(CLIENT, &trusted()).client(&claim.headers).is_https);
-    let nobody = TrustedProxies::default();
-    assert!(!peer(PROXY, &nobody).client(&claim.headers).is_https);
-    let secure = Peer {
-        is_https: true,
-        ..peer(PROXY, &nobody)
-    };
-    assert!(secure.client(&claim.headers).is_https);
-    for (said, is_https) in [
-        ("wss", true),
-        ("WSS", true),
-        ("ws", false),
-        ("https+ws", false),
-    ] {
-        let mut socket = request(&[("X-Forwarded-Proto", said)]);
-        let client = peer(PROXY, &trusted()).client(&socket.headers);
-        assert_eq!(client.is_https, is_https, "{said}");
-        let last = LastForwarded::default();
-        peer(PROXY, &trusted()).rewrite(&mut socket, "a.example", None, &last);
-        let scheme = if is_https { "https" } else { "http" };
-        assert_eq!(field(&socket, "x-forwarded-proto"), [scheme], "{said}");
-    }
-    let down = request(&[("X-Forwarded-Proto", "https, http")]);
-    let list = trusted();
-    let secure = Peer {
-        is_https: true,
-        ..peer(PROXY, &list)
-    };
-    assert!(!secure.client(&down.headers).is_https);
-}
-
 /// What recipes for other proxies remove is what leaves here, too.
 #[test]
 fn well_known_fields_of_other_proxies_leave() {
