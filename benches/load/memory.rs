@@ -22,6 +22,8 @@ pub fn measure(scale: &Scale) -> String {
     let start = |cached: usize| {
         Gateway::start(&issuer, upstream, |config| {
             config["limits"]["token_cache"] = json!(cached);
+            // More than so many sessions take, so that their number is what bounds them.
+            config["limits"]["token_cache_size"] = json!("8GiB");
             // The store's own cache is no part of a session.
             config["store"] = json!({"cache_size": "8MiB"});
         })
