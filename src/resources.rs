@@ -101,6 +101,24 @@ impl Admission {
         if before >= self.most_requests {
             return Err(Overload::Requests);
         }
+        Ok(Admitted {
+            _counted: counted,
+            _room: self.room(share, named)?,
+        })
+    }
+
+    /// Gives room to a header that is still on its way, of the client that holds `share`: what its client may
+    /// have of requests has to suffice for it, too. The process may have as many of them as of connections,
+    /// since none needs a server yet.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    pub fn begin(&self, share: Option<&Share>) -> Result<Room, Overload> {
+        self.room(share, None)
+    }
+
+    fn room(&self, share: Option<&Share>, named: Option<IpAddr>) -> Result<Room, Overload> {
         let turn = match (share, named) {
             (_, Some(address)) => self.clients.request_of(address),
             (Some(share), None) => share.request(),
@@ -112,8 +130,7 @@ impl Admission {
             return Err(Overload::ClientRequests);
         }
         let memory = self.memory.request().ok_or(Overload::Memory)?;
-        Ok(Admitted {
-            _counted: counted,
+        Ok(Room {
             _turn: turn,
             _memory: memory,
         })
@@ -141,6 +158,12 @@ impl Admission {
 #[derive(Debug)]
 pub struct Admitted {
     _counted: Counted,
+    _room: Room,
+}
+
+/// What a request, or the header of one, may take of its client's share and of memory, until it is dropped.
+#[derive(Debug)]
+pub struct Room {
     _turn: Option<clients::Turn>,
     _memory: memory::Held,
 }
@@ -237,6 +260,33 @@ mod tests {
         drop((first, second, third));
         assert!(admission.admit(Some(&share), None).is_ok());
         assert!(admission.admit(None, None).is_ok());
+    }
+
+    /// Else two clients could hold more by headers that never end than by requests.
+    #[test]
+    fn headers_on_their_way_are_counted_with_their_client() {
+        let admission = admission(1, 2);
+        let share = admission.clients().enter("192.0.2.1".parse().unwrap());
+        let share = share.as_ref();
+        let begun = admission.begin(share).unwrap();
+        let admitted = admission.admit(share, None).unwrap();
+        let refused = admission.begin(share).unwrap_err();
+        assert_eq!(refused, Overload::ClientRequests);
+        drop(admitted);
+        // The process has room for one request, and for more headers.
+        let other = admission.begin(share).unwrap();
+        drop(begun);
+        assert!(admission.admit(share, None).is_ok());
+        drop(other);
+        let limits = Limits {
+            memory: Some(ByteSize::kib(100)),
+            ..Limits::default()
+        };
+        let small = within(&limits, 10, 10);
+        let header = small.begin(None).unwrap();
+        assert_eq!(small.begin(None).unwrap_err(), Overload::Memory);
+        drop(header);
+        assert!(small.begin(None).is_ok());
     }
 
     #[test]

@@ -65,6 +65,14 @@ impl Memory {
         )
     }
 
+    /// How many bytes the small frames of one HTTP/2 connection may cost beyond their content, at most `most`. They
+    /// are not counted, so one client's take no more than another quarter of the budget: each of its requests
+    /// may have a connection to itself.
+    pub fn small_frames(&self, most: u64) -> usize {
+        let each = (self.most / 4 / USUAL_REQUESTS).max(REQUEST).min(most);
+        usize::try_from(each).unwrap_or(usize::MAX)
+    }
+
     /// Counts a connection with TLS, or one that may speak HTTP/2; `None` beyond the budget.
     pub fn connection(&self) -> Option<Held> {
         self.hold(CONNECTION)
@@ -214,6 +222,8 @@ const PLAIN_CONNECTION: u64 = 20 << 10;
 /// What a request holds on its way: its header, and what is between its server and its client when
 /// either does not read.
 const REQUEST: u64 = 96 << 10;
+/// How many requests one client may have where memory and descriptors allow it.
+const USUAL_REQUESTS: u64 = 1024;
 /// How long closed connections may take to be gone before more are closed.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -238,6 +248,23 @@ mod tests {
         drop(held);
         assert_eq!(metrics.memory_spent.get(), 0);
         assert!(memory.request().is_some());
+    }
+
+    #[test]
+    fn small_frames_of_one_client_take_a_quarter_at_most() {
+        let metrics = Metrics::new().unwrap();
+        for (mebibytes, each) in [
+            (64, 96 << 10),
+            (256, 96 << 10),
+            (1024, 256 << 10),
+            (8192, 1 << 20),
+        ] {
+            let memory = Memory::new(Some(ByteSize::mib(mebibytes)), &metrics);
+            assert_eq!(memory.small_frames(1 << 20), each, "{mebibytes}");
+            let (_, requests) = memory.of_one_client();
+            let all = u64::from(requests).min(USUAL_REQUESTS) * each as u64;
+            assert!(all <= memory.most / 4, "{mebibytes}: {all}");
+        }
     }
 
     #[tokio::test]

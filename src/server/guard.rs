@@ -281,7 +281,10 @@ impl Guard {
         options.keepalive_request_limit = Some(bounds.keepalive_requests);
         options.h2_idle_timeout = Some(bounds.keepalive_timeout);
         let requests = Arc::new(Requests::new(Arc::clone(&self.shared), options, connection));
-        let blocks = HeaderBlocks::default();
+        let blocks = HeaderBlocks::new(
+            Arc::clone(&self.shared.admission),
+            Arc::clone(&requests.connection),
+        );
         let open = blocks.open();
         let stream: Stream = Box::new(WatchedStream::new(stream, blocks));
         // The framework waits for the HTTP/2 preface and the first stream without a deadline.
@@ -309,12 +312,13 @@ impl Guard {
                 false => http1::serve(&requests, stream, shutdown).await,
             }
         };
-        tokio::select! {
+        let ended = tokio::select! {
             biased;
             ended = spoken => ended,
             () = silent => Err(Cause::HeaderTimeout),
             cause = streams => Err(cause),
-        }
+        };
+        open.refused().map_or(ended, Err)
     }
 
     /// Serves a connection, if there is room for it.

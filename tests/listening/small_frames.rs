@@ -22,8 +22,14 @@ fn post(site: &TestGateway) -> Vec<u8> {
 /// The frames come in one go while nobody reads them, since the upstream has no place for the request.
 #[tokio::test]
 async fn many_small_frames_may_wait_and_a_flood_may_not() {
-    for (messages, length, status) in [(3000, 20, Some(0x88)), (20_000, 1, None)] {
+    for (messages, length, memory, status) in [
+        (3000, 20, "4GiB", Some(0x88)),
+        (3000, 20, "256MiB", None),
+        (300, 20, "256MiB", Some(0x88)),
+        (20_000, 1, "4GiB", None),
+    ] {
         let site = TestGateway::with(|config| {
+            config["limits"] = json!({ "memory": memory });
             config["listeners"] = json!([{ "h2c": true }]);
             let app = &mut config["upstreams"]["app"];
             app["max_requests"] = json!(1);

@@ -16,6 +16,7 @@ use crate::support::port::free_port;
 use crate::support::upstream::ok;
 use crate::support::{PATIENCE, Reply, TestGateway, Wire, eventually, refusal_id, run};
 
+mod headers;
 mod operators;
 mod raw_h2;
 mod unread;
@@ -181,7 +182,7 @@ async fn a_silent_body_over_http2_is_408_and_nobody_elses_fault() {
         // The other one was answered, whatever that was.
         let answered = site.gateway.log();
         let mut lines = answered.lines().filter(|line| line.contains(path));
-        assert!(lines.any(|line| line.contains("\"status\"") && !line.contains(":408")));
+        assert!(lines.any(|line| line.contains("\"status\"") && !line.contains("\"status\":408")));
     }
     let metrics = site.gateway.metrics().await;
     assert_eq!(metrics.sum("vestibule_upstream_failures_total", &[]), 0.0);

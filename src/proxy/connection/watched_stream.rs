@@ -36,7 +36,7 @@ pub enum Turn {
     Read(usize),
     /// Wait until it is woken.
     Wait,
-    /// Fail the read: the server has been silent for too long.
+    /// Fail the read: a server has been silent for too long, or there is no room for a client's header.
     GiveUp,
 }
 

@@ -46,16 +46,20 @@ pub(super) async fn begin(stream: &mut Stream) -> Result<BytesMut, NoHead> {
 }
 
 /// Reads into `head`, which then begins with a whole header; what came after it follows.
-pub(super) async fn read(
+///
+/// What does not come at once, and is large, needs room: `begin` is asked for it once.
+pub(super) async fn read<R>(
     stream: &mut Stream,
     head: &mut BytesMut,
     bounds: &HeadBounds,
+    begin: impl Fn() -> Result<R, Rejection>,
 ) -> Result<(), NoHead> {
     let most = usize::try_from(bounds.size.as_u64()).unwrap_or(usize::MAX);
     let most = most.saturating_add(LINE_ENDS);
     let deadline = Instant::now() + bounds.whole;
     let mut searched = 0;
     let mut line_is_valid = false;
+    let mut room = None;
     loop {
         // At least one empty line before a request is no part of it (RFC 9112 section 2.2).
         while let [b'\r', b'\n', ..] | [b'\n', ..] = head[..] {
@@ -75,6 +79,9 @@ pub(super) async fn read(
         }
         if head.len() > most {
             return Err(NoHead::Refused(too_large(head)));
+        }
+        if room.is_none() && head.len() > COUNTED {
+            room = Some(begin().map_err(NoHead::Refused)?);
         }
         searched = head.len().saturating_sub(LONGEST_END);
         let read = timeout_at(deadline, read_some(stream, head)).await;
@@ -215,6 +222,8 @@ fn invalid() -> Rejection {
 /// What nearly any header fits in.
 const AT_ONCE: usize = 16 << 10;
 const DELETE: u8 = 0x7f;
+/// What a connection is counted with has room for: twice as much, since buffers double as they grow.
+const COUNTED: usize = 6 << 10;
 /// `\n\r\n`, but for its last byte.
 const LONGEST_END: usize = 2;
 /// What line ends and white space may cost beyond what the limit counts.

@@ -1,42 +1,83 @@
 //! How long the header of an HTTP/2 request takes to arrive.
 //!
 //! A block of fields that has begun holds up the whole connection (RFC 9113 section 4.3), and the
-//! framework waits for its end as long as there are other streams. So the frames are followed here
-//! as they are read.
+//! framework waits for its end as long as there are other streams, and keeps what has come of it. So
+//! the frames are followed here as they are read, and an open block is counted as a request.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
+use super::Cause;
 use super::preface::PREFACE;
+use crate::proxy::connection::Connection;
 use crate::proxy::connection::watched_stream::{Turn, Watch};
+use crate::rejection::Overload;
+use crate::resources::{Admission, Room};
 
 /// Follows what a client sends, and has it read in small pieces.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct HeaderBlocks {
     scanner: Mutex<Scanner>,
     open: Arc<Open>,
+    admission: Arc<Admission>,
+    connection: Arc<Connection>,
 }
 
 /// Whether a block has begun and not ended.
 #[derive(Debug, Default)]
 pub(super) struct Open {
-    since: Mutex<Option<Instant>>,
+    block: Mutex<Block>,
     changed: Notify,
 }
 
+#[derive(Debug, Default)]
+enum Block {
+    #[default]
+    Ended,
+    Begun {
+        since: Instant,
+        _room: Room,
+    },
+    /// There was no room for one. Nothing more is read.
+    Refused(Overload),
+}
+
 impl HeaderBlocks {
+    /// Those on `connection`, for which `admission` may have room.
+    pub(super) fn new(admission: Arc<Admission>, connection: Arc<Connection>) -> Self {
+        Self {
+            scanner: Mutex::default(),
+            open: Arc::default(),
+            admission,
+            connection,
+        }
+    }
+
     pub(super) fn open(&self) -> Arc<Open> {
         Arc::clone(&self.open)
+    }
+
+    fn begin(&self) -> Block {
+        match self.admission.begin(self.connection.share.as_ref()) {
+            Ok(_room) => Block::Begun {
+                since: Instant::now(),
+                _room,
+            },
+            Err(overload) => Block::Refused(overload),
+        }
     }
 }
 
 impl Watch for HeaderBlocks {
     fn turn(&self, _context: &Context<'_>) -> Turn {
-        Turn::Read(LARGEST_READ)
+        match *self.open.lock() {
+            Block::Refused(_) => Turn::GiveUp,
+            Block::Ended | Block::Begun { .. } => Turn::Read(LARGEST_READ),
+        }
     }
 
     fn was_read(&self, bytes: &[u8]) {
@@ -46,7 +87,11 @@ impl Watch for HeaderBlocks {
         let now = scanner.is_in_block;
         drop(scanner);
         if before != now {
-            *self.open.lock() = now.then(Instant::now);
+            let block = match now {
+                true => self.begin(),
+                false => Block::Ended,
+            };
+            *self.open.lock() = block;
             self.open.changed.notify_one();
         }
     }
@@ -56,14 +101,13 @@ impl Open {
     /// Returns when a block has been open for so long.
     pub(super) async fn longer_than(&self, time: Duration) {
         loop {
-            let since = *self.lock();
-            let Some(since) = since else {
+            let Some(since) = self.since() else {
                 self.changed.notified().await;
                 continue;
             };
             tokio::select! {
                 () = sleep_until((since + time).into()) => {
-                    if *self.lock() == Some(since) {
+                    if self.since() == Some(since) {
                         return;
                     }
                 }
@@ -72,8 +116,24 @@ impl Open {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Why the connection is cut, if there was no room for a block.
+    pub(super) fn refused(&self) -> Option<Cause> {
+        match *self.lock() {
+            Block::Refused(Overload::ClientRequests) => Some(Cause::ClientRequestLimit),
+            Block::Refused(_) => Some(Cause::MemoryBudget),
+            Block::Ended | Block::Begun { .. } => None,
+        }
+    }
+
+    fn since(&self) -> Option<Instant> {
+        match *self.lock() {
+            Block::Begun { since, .. } => Some(since),
+            Block::Ended | Block::Refused(_) => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Block> {
+        self.block.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,7 +206,12 @@ const END_HEADERS: u8 = 4;
 
 #[cfg(test)]
 mod tests {
+    use bytesize::ByteSize;
+
     use super::*;
+    use crate::limit::Limits;
+    use crate::metrics::Metrics;
+    use crate::resources::Descriptors;
 
     fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
         let length = u8::try_from(payload.len()).unwrap();
@@ -189,14 +254,56 @@ mod tests {
         assert!(!ends_in_block(request));
     }
 
+    /// Where memory has room for so many bytes.
+    fn within(memory: ByteSize) -> HeaderBlocks {
+        let limits = Limits {
+            memory: Some(memory),
+            ..Limits::default()
+        };
+        let descriptors = Descriptors::share(&limits, 0);
+        let admission = Admission::new(&limits, &descriptors, &Metrics::new().unwrap());
+        HeaderBlocks::new(Arc::new(admission), Arc::default())
+    }
+
+    fn read(blocks: &HeaderBlocks) -> Turn {
+        blocks.turn(&Context::from_waker(std::task::Waker::noop()))
+    }
+
+    #[test]
+    fn an_open_block_needs_room() {
+        for (memory, turn, refused) in [
+            (ByteSize::kib(95), Turn::GiveUp, Some(Cause::MemoryBudget)),
+            (ByteSize::kib(96), Turn::Read(LARGEST_READ), None),
+        ] {
+            let blocks = within(memory);
+            blocks.was_read(&[PREFACE, &frame(HEADERS, END_HEADERS, b"whole")].concat());
+            assert_eq!(read(&blocks), Turn::Read(LARGEST_READ));
+            blocks.was_read(&frame(HEADERS, 0, b"abc"));
+            assert_eq!((read(&blocks), blocks.open().refused()), (turn, refused));
+        }
+    }
+
+    #[test]
+    fn a_block_that_ends_gives_its_room_to_the_next() {
+        let blocks = within(ByteSize::kib(100));
+        blocks.was_read(PREFACE);
+        for _ in 0..2 {
+            blocks.was_read(&frame(HEADERS, 0, b"abc"));
+            assert!(blocks.admission.begin(None).is_err());
+            blocks.was_read(&frame(CONTINUATION, END_HEADERS, b""));
+            assert!(blocks.admission.begin(None).is_ok());
+        }
+        assert_eq!(blocks.open().refused(), None);
+    }
+
     #[tokio::test]
     async fn tells_when_one_takes_too_long() {
-        let blocks = HeaderBlocks::default();
+        let blocks = within(ByteSize::mib(1));
         let open = blocks.open();
         let waited = tokio::spawn(async move { open.longer_than(Duration::from_millis(50)).await });
         blocks.was_read(&[PREFACE, &frame(HEADERS, 0, b"abc")].concat());
         blocks.was_read(&frame(CONTINUATION, END_HEADERS, b""));
-        assert_eq!(*blocks.open.lock(), None);
+        assert_eq!(blocks.open.since(), None);
         blocks.was_read(&frame(HEADERS, 0, b"abc"));
         waited.await.unwrap();
     }

@@ -50,7 +50,8 @@ pub(super) async fn serve(
             whole: shared.bounds.header_timeout,
             size: shared.snapshot.load().proxy.limits.header_size,
         };
-        let read = head::read(&mut stream.stream, &mut head, &bounds).await;
+        let begin = || requests.begin_header();
+        let read = head::read(&mut stream.stream, &mut head, &bounds, begin).await;
         let read = read.and_then(|()| check(&mut head).map_err(NoHead::Refused));
         stream.line.clear();
         stream.line.extend_from_slice(head::first_line(&head));

@@ -21,8 +21,10 @@ use super::{Cause, Shared};
 use crate::proxy::connection::flow::Flow;
 use crate::proxy::connection::request_guard::RequestGuard;
 use crate::proxy::connection::{Connection, HEARD_WITHIN};
+use crate::proxy::counters::refuse;
 use crate::proxy::unread::Known;
 use crate::rejection::{Code, Rejection};
+use crate::resources::Room;
 
 /// The requests of one connection.
 pub(super) struct Requests {
@@ -79,6 +81,12 @@ impl Requests {
             }
         }
         std::future::pending().await
+    }
+
+    /// Counts a header that is long in coming as one of its client's requests.
+    pub(super) fn begin_header(&self) -> Result<Room, Rejection> {
+        let room = self.shared.admission.begin(self.connection.share.as_ref());
+        room.map_err(|overload| refuse(&self.shared.metrics, overload))
     }
 
     fn stream_begins(&self) {
@@ -295,7 +303,7 @@ impl HttpServerApp for Requests {
         options.max_send_buffer_size(H2_SEND_BUFFER);
         options.data_frame_budget(match self.connection.is_of_proxy {
             true => SMALL_FRAMES_OF_PROXIES,
-            false => SMALL_FRAMES,
+            false => self.shared.admission.memory().small_frames(SMALL_FRAMES),
         });
         Some(options)
     }
@@ -360,7 +368,8 @@ const H2_SEND_BUFFER: usize = 16 << 10;
 /// What small DATA frames of one connection may cost in memory while they wait, beyond their content: what a frame
 /// lacks of 256 bytes. Beyond that the connection is ended with all of its streams. By default that is so from 139
 /// messages on, which clients of gRPC send at once; this is four thousand, or as many of 16 bytes as there is window.
-const SMALL_FRAMES: usize = 1 << 20;
+/// A small memory budget has room for fewer.
+const SMALL_FRAMES: u64 = 1 << 20;
 /// The same of a trusted proxy, whose connection has streams of many clients: as many messages of gRPC as there is
 /// window, whatever their size.
 const SMALL_FRAMES_OF_PROXIES: usize = 4 << 20;
