@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 mod fields;
 mod message;
+mod names;
 pub mod settings;
 
 pub use fields::Fields;
@@ -16,6 +17,7 @@ pub use settings::McpSettings;
 
 use crate::authorize::{ClaimRule, ClaimRules};
 use crate::rejection::{Code, Rejection};
+use names::NamePattern;
 use settings::{CallSettings, Unlisted};
 
 /// What a route asks for calls.
@@ -31,7 +33,7 @@ pub struct Calls {
 #[derive(Debug)]
 pub struct Rule {
     method: Box<str>,
-    names: Vec<Box<str>>,
+    names: Vec<NamePattern>,
     /// Scopes that the token must have.
     pub scopes: Vec<Box<str>>,
     /// What the session's claims must say.
@@ -59,42 +61,41 @@ impl Calls {
         self.longest
     }
 
-    /// The rules that a call must satisfy.
+    /// The rules that a call must satisfy: all that are for it in any reading of its name.
     ///
     /// # Errors
     ///
-    /// There is none for it, and calls without any are refused.
+    /// There is none for it in one of these readings, and calls without any are refused.
     pub fn rules_for(&self, call: &Call) -> Result<Vec<&Rule>, Rejection> {
-        let rules: Vec<&Rule> = self.rules.iter().filter(|it| it.is_for(call)).collect();
-        if rules.is_empty() && self.refuses_unlisted && !call.is_answer {
+        let readings = names::readings(call);
+        let is_listed = |name: &str| self.rules.iter().any(|rule| rule.is_for(call, name));
+        let has_unlisted = readings.iter().any(|name| !is_listed(name));
+        if has_unlisted && self.refuses_unlisted && !call.is_answer {
             return Err(Rejection::new(Code::Forbidden, "mcp_call_unlisted"));
         }
-        Ok(rules)
+        let is_for_one = |rule: &&Rule| readings.iter().any(|name| rule.is_for(call, name));
+        Ok(self.rules.iter().filter(is_for_one).collect())
     }
 }
 
 impl Rule {
     fn new(settings: &CallSettings) -> Self {
         let require: &BTreeMap<String, ClaimRule> = &settings.require;
-        let boxed = |texts: &[String]| texts.iter().map(|text| text.as_str().into()).collect();
+        let method = settings.method.as_str();
+        let names = settings.names.iter();
+        let scopes = settings.scopes.iter();
         Self {
-            method: settings.method.as_str().into(),
-            names: boxed(&settings.names),
-            scopes: boxed(&settings.scopes),
+            method: method.into(),
+            names: names.map(|name| NamePattern::new(method, name)).collect(),
+            scopes: scopes.map(|scope| scope.as_str().into()).collect(),
             claims: ClaimRules::new(require),
         }
     }
 
-    fn is_for(&self, call: &Call) -> bool {
+    fn is_for(&self, call: &Call, name: &str) -> bool {
         let is_method = call.method.as_deref() == Some(&self.method);
-        let is_named = |pattern: &str| {
-            let name = call.name.as_deref().unwrap_or_default();
-            match pattern.strip_suffix('*') {
-                Some(beginning) => name.starts_with(beginning),
-                None => name == pattern,
-            }
-        };
-        is_method && (self.names.is_empty() || self.names.iter().any(|name| is_named(name)))
+        let mut names = self.names.iter();
+        is_method && (self.names.is_empty() || names.any(|pattern| pattern.matches(name)))
     }
 }
 

@@ -62,7 +62,7 @@ impl Call {
 }
 
 /// The parameter that says what a call is about.
-fn names_by(method: &str) -> &'static str {
+pub(super) fn names_by(method: &str) -> &'static str {
     match method.split('/').next() {
         Some("resources") => "uri",
         Some("tasks") => "taskId",

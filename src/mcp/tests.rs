@@ -241,3 +241,59 @@ fn rules_are_for_a_method_and_names() {
     };
     assert_eq!(needed(&refusing, &answer).as_deref(), Some(""));
 }
+
+/// The official servers look a resource up by its normal form, and open the file that it stands for.
+#[test]
+fn every_reading_of_a_uri_counts() {
+    let settings: McpSettings = serde_json::from_value(serde_json::json!({
+        "unlisted": "refuse",
+        "calls": [
+            { "method": "resources/read", "names": ["file:///hr/*"], "require": { "department": "hr" } },
+            { "method": "resources/read", "names": ["file:///public/*", "memo:*", "file:///a%20b", "https://a.test"] },
+            { "method": "tools/call", "names": ["file:///hr/*"] },
+        ],
+    }))
+    .unwrap();
+    let calls = Calls::new(&settings);
+    let asked_of = |method: &str, name: &str| {
+        let rules = calls.rules_for(&call(method, Some(name)));
+        rules.map(|rules| rules.len()).ok()
+    };
+    for (uri, expected) in [
+        ("file:///hr/salaries.csv", Some(1)),
+        ("file:///public/a.txt", Some(1)),
+        ("file:///a%20b", Some(1)),
+        ("file:///a b", Some(1)),
+        ("https://a.test", Some(1)),
+        ("memo:a/../b", Some(1)),
+        ("file:///other", None),
+        // What is refused or asked for in one reading is so in all.
+        ("file:///public/../hr/salaries.csv", Some(2)),
+        ("file:///public/%2e%2e/hr/salaries.csv", Some(2)),
+        ("file:///public/../other", None),
+        ("FILE:///hr/salaries.csv", None),
+        ("file:/hr/salaries.csv", None),
+        ("file://localhost/hr/salaries.csv", None),
+        ("file:///%68r/salaries.csv", None),
+        ("file:///hr/a/../b", Some(1)),
+    ] {
+        assert_eq!(asked_of("resources/read", uri), expected, "{uri}");
+    }
+    assert_eq!(asked_of("tools/call", "file:///hr/a"), Some(1));
+    assert_eq!(asked_of("tools/call", "file:///x/../hr/a"), None);
+
+    let open = McpSettings {
+        unlisted: Unlisted::Allow,
+        ..settings
+    };
+    let calls = Calls::new(&open);
+    for uri in [
+        "FILE:///hr/a",
+        "file:///x/../hr/a",
+        "file:/hr/a",
+        "file:///%68r/a",
+    ] {
+        let rules = calls.rules_for(&call("resources/read", Some(uri))).unwrap();
+        assert_eq!(rules.len(), 1, "{uri}");
+    }
+}
