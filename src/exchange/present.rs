@@ -45,13 +45,42 @@ impl Exchange {
         let session = self
             .session_without_proof(credential, recipient, client, now)
             .await?;
+        session.handle().touch(now);
+        self.check_proof(&session, credential, now).await?;
+        Ok(session)
+    }
+
+    /// The session of a token that somebody asks about, whomever it is for. Its user is not there, so it idles as
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::session`] has them.
+    pub async fn session_asked_about(
+        &self,
+        credential: &Credential<'_>,
+    ) -> Result<Arc<Session>, Rejection> {
+        let now = UnixTime::now();
+        let session = self
+            .session_without_proof(credential, Recipient::Anyone, Client::default, now)
+            .await?;
+        self.check_proof(&session, credential, now).await?;
+        Ok(session)
+    }
+
+    async fn check_proof(
+        &self,
+        session: &Session,
+        credential: &Credential<'_>,
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
         match session.alone_until() {
             Some(end) if end <= now => {
-                self.check_cookie_of(session.sid(), credential, now).await?;
+                let checked = self.check_cookie_of(session.sid(), credential, now).await;
+                checked.map(|_until| ())
             }
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(session)
     }
 
     /// The same, also for an external token that came without the proof of its session's device.
@@ -79,7 +108,6 @@ impl Exchange {
                 self.tried(credential, &digest, address, now, look).await?
             }
         };
-        session.handle().touch(now);
         // The digest says neither where the token was nor for what, so both are checked on every
         // hit, too.
         if !self.audiences.admits(&session, is_cookie, recipient) {

@@ -10,7 +10,7 @@ use super::{Exchange, Session};
 use crate::clock::UnixTime;
 use crate::rejection::{Code, Rejection};
 use crate::session::SessionToken;
-use crate::session::minter::SelfIssuedError;
+use crate::session::minter::{SelfIssuedError, SessionTokenClaims};
 use crate::store::{SessionRecord, User};
 
 impl Exchange {
@@ -20,13 +20,11 @@ impl Exchange {
         token: &str,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
-        // Before the token is read: a set of keys that is replaced in between is no longer trusted.
         let minter = self.minter();
+        // Before the token is read: a set of keys that is replaced in between is no longer trusted.
         let mut key_validity = minter.keys.keyring().key_validity();
         let claims = match minter.read(token, now) {
-            // Another gateway may have begun to sign with a key that we have not heard of.
-            Err(SelfIssuedError::UnknownKey) if minter.keys.may_look(now) => {
-                self.signing_keys().maintain().await;
+            Err(SelfIssuedError::UnknownKey) if self.has_looked_for_keys(now).await => {
                 key_validity = minter.keys.keyring().key_validity();
                 minter.read(token, now)
             }
@@ -56,7 +54,10 @@ impl Exchange {
             scopes: minter.scopes_of(&claims.scope, &record),
             key_validity,
         };
-        let restated = minter.restate(&token.text, &user, &record);
+        // A page's token is for its origin, which its upstream does not know.
+        let is_ours = self.audiences.is_for_gateway(&claims.aud);
+        let audience = is_ours.then_some(&*minter.audience);
+        let restated = minter.restate(&token.text, (&user, &record), audience);
         let token = match restated.map_err(mint_failed)? {
             None => token,
             Some(SessionToken {
@@ -68,10 +69,38 @@ impl Exchange {
             },
         };
         let session = self.on_our_word(&user, &record, token, lease)?;
-        Ok(Arc::new(match self.audiences.is_for_gateway(&claims.aud) {
+        Ok(Arc::new(match is_ours {
             true => session,
             false => session.fenced(claims.aud.into()),
         }))
+    }
+
+    /// The claims of one of our own tokens, whether or not its time is over.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub async fn read_own(
+        &self,
+        token: &str,
+        now: UnixTime,
+    ) -> Result<SessionTokenClaims, SelfIssuedError> {
+        let minter = self.minter();
+        match minter.read_past(token) {
+            Err(SelfIssuedError::UnknownKey) if self.has_looked_for_keys(now).await => {
+                minter.read_past(token)
+            }
+            decided => decided,
+        }
+    }
+
+    /// Looks for keys that another gateway may have begun to sign with. False: that was a moment ago.
+    async fn has_looked_for_keys(&self, now: UnixTime) -> bool {
+        let may_look = self.minter().keys.may_look(now);
+        if may_look {
+            self.signing_keys().maintain().await;
+        }
+        may_look
     }
 
     /// A session that no issuer's key vouches for any more, only we.

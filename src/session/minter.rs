@@ -151,18 +151,20 @@ impl Minter {
         self.signed(claims)
     }
 
-    /// The same session token where it says of its user or session what is no longer so, signed by
-    /// the current key. `None`: it needs no change. `token` is one of ours whose signature is known
-    /// to be valid.
+    /// The same session token where it says of its user or session what is no longer so, or is for another
+    /// `audience` than it shall be, signed by the current key. `None`: it needs no change. `token` is one of ours
+    /// whose signature is known to be valid.
     pub fn restate(
         &self,
         token: &str,
-        user: &User,
-        session: &SessionRecord,
+        (user, session): (&User, &SessionRecord),
+        audience: Option<&str>,
     ) -> Result<Option<SessionToken>, SignerError> {
         let mut claims = claims_of(token)?;
         let mut is_other = false;
         let is_full = claims.contains_key(FULL);
+        let scope = claims.get("scope").and_then(Value::as_str);
+        let scope = scope.map(|scope| self.scopes_of(scope, session));
         let mut state = |name: &str, value: Option<Value>| {
             if claims.get(name) != value.as_ref() {
                 is_other = true;
@@ -172,6 +174,12 @@ impl Minter {
                 };
             }
         };
+        if let Some(audience) = audience {
+            state("aud", Some(audience.into()));
+        }
+        if let Some(scope) = scope {
+            state("scope", Some(scope.as_str().into()));
+        }
         state("email", user.email(&session.iss).map(Value::from));
         let mut copied = self.copied.of(session.known_claims());
         for name in self.copied.names() {

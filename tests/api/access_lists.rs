@@ -196,6 +196,33 @@ async fn the_scope_of_a_list_can_be_asked_for_alone() {
     refused(&ada, "beta:use root").await;
 }
 
+/// A token that says it is stated again for whoever reads it.
+#[tokio::test]
+async fn a_scope_that_is_withdrawn_is_in_no_forwarded_token() {
+    let sdk = Sdk::start(|_| {}).await;
+    let list = create(
+        &sdk,
+        json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" }),
+    )
+    .await;
+    let entry = json!({ "externalUserId": "ada", "issuer": "acme" });
+    add(&sdk, &list, &entry).await;
+    turn(&sdk, &list, "enable").await;
+    let token = |jti: &str| {
+        let token = sdk.site.acme.token().sub("ada").claim("sid", "one");
+        token.claim("jti", jti).sign()
+    };
+    let signed_in = sdk.signed_in(&token("first")).await;
+    let own = signed_in["minifiedJwt"].as_str().unwrap();
+    let passed = sdk.site.passes(own).await;
+    assert_eq!(passed.claims["scope"], "user:basic beta:use");
+    turn(&sdk, &list, "disable").await;
+    sdk.signed_in(&token("second")).await;
+    let passed = sdk.site.passes(own).await;
+    assert_eq!(passed.claims["scope"], "user:basic");
+    assert_eq!(passed.claims["sub"], signed_in["user"]["id"]);
+}
+
 #[tokio::test]
 async fn what_makes_no_list_is_refused_by_name() {
     let sdk = Sdk::start(|_| {}).await;

@@ -6,7 +6,8 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Key, Message, TestGateway, base64url, decode, from_base64url, remember_session_token,
+    Clock, Key, Message, TestGateway, base64url, decode, from_base64url, now,
+    remember_session_token,
 };
 
 #[tokio::test]
@@ -274,6 +275,39 @@ async fn clients_with_credentials_ask_and_give_back() {
         400,
         "the login is over"
     );
+}
+
+/// Whoever asks about a token is not its user.
+#[tokio::test]
+async fn a_session_that_is_only_asked_about_idles() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::new(folder.path());
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, SECRET).unwrap();
+    let clients = json!([{ "id": "billing", "secret": format!("file:{}", secret.display()) }]);
+    let site = TestGateway::by(&clock.launcher(), |config| {
+        config["clients"] = clients;
+        config["session"] = json!({ "idle_timeout": "10m" });
+    })
+    .await;
+    let session = async |sub: &str| {
+        let external = site.acme.token().sub(sub).claim("exp", now() + 3600);
+        let granted = granted(&exchange(&site, &external.sign(), &[]).await);
+        granted["access_token"].as_str().unwrap().to_owned()
+    };
+    let (asked_about, used) = (session("alice").await, session("bob").await);
+    let basic = format!("Basic {}", base64(&format!("billing:{SECRET}")));
+    let is_active = async |token: &str| {
+        let known = [("Authorization", &*basic)];
+        let reported = post(&site, "oauth/introspect", &[("token", token)], &known).await;
+        reported.json()["active"] == json!(true)
+    };
+    for (offset, is_alive) in [(360, true), (720, false)] {
+        clock.step(&site, offset).await;
+        site.passes(&used).await;
+        assert!(is_active(&used).await, "{offset}");
+        assert_eq!(is_active(&asked_about).await, is_alive, "{offset}");
+    }
 }
 
 #[tokio::test]

@@ -14,8 +14,6 @@ use super::parameters::GivenToken;
 use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
-use crate::exchange::Recipient;
-use crate::identity::Client;
 
 /// The state and claims of a session token. For an invalid one, only that it is not active.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -101,17 +99,11 @@ pub async fn introspect(
         return inactive();
     };
     // An external token would open a session; asking about one must not.
-    let Ok(claims) = api.exchange.minter().read(token, UnixTime::now()) else {
+    let Ok(claims) = api.exchange.read_own(token, UnixTime::now()).await else {
         return inactive();
     };
-    // A route's upstream may ask about the token that it was given.
-    let anyone = Recipient::Anyone;
-    match api
-        .exchange
-        .session_of(&given, anyone, Client::default)
-        .await
-    {
-        Ok(_) => Ok(Json(Introspection {
+    match api.exchange.session_asked_about(&given).await {
+        Ok(session) => Ok(Json(Introspection {
             active: true,
             iss: Some(api.exchange.minter().iss.clone()),
             sub: Some(claims.sub),
@@ -119,9 +111,9 @@ pub async fn introspect(
             aud: Some(claims.aud),
             client_id: claims.client_id,
             act: claims.act,
-            scope: Some(claims.scope),
+            scope: Some(session.scopes().as_str().to_owned()),
             iat: Some(claims.iat),
-            exp: Some(claims.exp),
+            exp: Some(claims.exp.min(session.expires_at())),
             token_type: Some("Bearer"),
         })),
         Err(rejection) if rejection.status.is_server_error() => Err(rejection.into()),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::parameters::GivenToken;
 use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, Caller};
+use crate::clock::UnixTime;
 use crate::exchange::store_failed;
 use crate::store::RevocationReason;
 
@@ -35,7 +36,7 @@ pub async fn revoke(
     let parameters = Parameters::read(&headers, &content)?;
     client::require(&api, &caller, &headers, &parameters)?;
     let token = parameters.required("token")?;
-    if let Ok(claims) = api.exchange.minter().read_past(token) {
+    if let Ok(claims) = api.exchange.read_own(token, UnixTime::now()).await {
         let ended = api
             .exchange
             .sessions()

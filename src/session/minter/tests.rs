@@ -125,9 +125,16 @@ fn a_token_is_stated_again_where_its_user_is_another() {
     let minter = minter(100);
     let (with, without) = (user(Some("a@b.example")), user(None));
     let token = minted(&minter, &with).text;
-    let same = minter.restate(&token, &with, &session(1000)).unwrap();
+    let session = session(1000);
+    let same = minter.restate(&token, (&with, &session), None).unwrap();
     assert!(same.is_none());
-    let restated = minter.restate(&token, &without, &session(1000)).unwrap();
+    let same = minter.restate(&token, (&with, &session), Some(&minter.audience));
+    assert!(same.unwrap().is_none());
+    let other = Some("https://page.example");
+    let restated = minter.restate(&token, (&with, &session), other).unwrap();
+    let restated = claims_of(&restated.unwrap().text).unwrap();
+    assert_eq!(restated["aud"], json!("https://page.example"));
+    let restated = minter.restate(&token, (&without, &session), None).unwrap();
     let restated = restated.expect("the address is gone");
     let mut expected = claims_of(&token).unwrap();
     assert_eq!(expected.remove("email"), Some(json!("a@b.example")));
