@@ -107,6 +107,7 @@ fn start(issuer: &Issuer, upstream: SocketAddr, tls: &Tls) -> Holding {
     let gateway = Gateway::start(issuer, upstream, |config| {
         address = Some(add_tls(config, tls));
         config["limits"]["connections_per_client"] = json!(0);
+        config["limits"]["requests_per_client"] = json!(0);
         config["limits"]["connections"] = json!(100_000);
         // Longer than the measurement.
         config["limits"]["keepalive_timeout"] = json!("1h");
