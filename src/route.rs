@@ -46,7 +46,7 @@ use header_operations::PreparedOperations;
 use loose::Looseness;
 pub use protected_resource::ProtectedResource;
 use protection::Protection;
-pub use protection::asks_for_all_of;
+pub use protection::{admits_others, asks_for_all_of};
 use settings::{
     Access, Challenge, ClientNetworks, LoginUrl, QueryTokens, RequestMatch, RouteSettings,
 };

@@ -20,6 +20,7 @@ mod check;
 mod claim_values;
 mod cookies;
 mod dead_ends;
+mod detours;
 mod device_bound;
 mod empty_lists;
 mod expected;

@@ -73,21 +73,27 @@ impl Protection {
             (self.rate_per_client, other.rate_per_client),
             (self.rate_per_user, other.rate_per_user),
         ];
-        let rule = |(claim, rule)| self.require.get(claim) == Some(rule);
-        rank(self.access) >= rank(other.access)
-            && other.require.iter().all(rule)
-            && other.scopes.iter().all(|scope| self.scopes.contains(scope))
-            && (other.step_up.is_none() || self.step_up == other.step_up)
-            && self.requires_device >= other.requires_device
+        !self.admits_others(other)
             && self.origins.iter().all(|one| other.origins.contains(one))
             && rates
                 .iter()
                 .all(|(own, other)| *other == Rate::OFF || own == other)
-            && (other.client_networks.is_everyone()
-                || self.client_networks == other.client_networks)
-            && (other.mcp.is_none() || self.mcp == other.mcp)
             && (other.resource.is_none() || self.resource == other.resource)
             && self.body_size.unwrap_or(u64::MAX) <= other.body_size.unwrap_or(u64::MAX)
+    }
+
+    /// Whether somebody passes here who would not pass there.
+    fn admits_others(&self, other: &Self) -> bool {
+        let rule = |(claim, rule)| self.require.get(claim) == Some(rule);
+        let asks_for_all = rank(self.access) >= rank(other.access)
+            && other.require.iter().all(rule)
+            && other.scopes.iter().all(|scope| self.scopes.contains(scope))
+            && (other.step_up.is_none() || self.step_up == other.step_up)
+            && self.requires_device >= other.requires_device
+            && (other.client_networks.is_everyone()
+                || self.client_networks == other.client_networks)
+            && (other.mcp.is_none() || self.mcp == other.mcp);
+        !asks_for_all
     }
 }
 
@@ -98,6 +104,16 @@ pub fn asks_for_all_of(
     config: &RouteTableSettings<'_>,
 ) -> bool {
     Protection::new(route, config).asks_for_all_of(&Protection::new(other, config))
+}
+
+/// Whether a route lets somebody pass whom another one would not, however much of a body they may send and how
+/// often.
+pub fn admits_others(
+    route: &RouteSettings,
+    other: &RouteSettings,
+    config: &RouteTableSettings<'_>,
+) -> bool {
+    Protection::new(route, config).admits_others(&Protection::new(other, config))
 }
 
 fn rank(access: Access) -> u8 {
