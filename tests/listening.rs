@@ -6,6 +6,7 @@ pub mod hygiene;
 pub mod listeners;
 pub mod networks;
 pub mod one_reading;
+mod pipelined;
 mod small_frames;
 pub mod tls;
 pub mod tls_tickets;

@@ -43,7 +43,7 @@ pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<(
         .as_mut()
         .set_total_drain_timeout(Some(DRAIN_UNREAD_BODY));
     // Off when the client asked to close, or the gateway drains: that stays.
-    if ctx.guard.is_last() || closes(session.req_header()) {
+    if ctx.guard.is_last() || ctx.connection.is_followed() || closes(session.req_header()) {
         session.set_keepalive(None);
     } else if session.get_keepalive().is_some() {
         session.set_keepalive(Some(limits.keepalive_timeout.as_secs().max(1)));

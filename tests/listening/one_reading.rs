@@ -89,7 +89,11 @@ async fn servers_that_tell_spellings_apart_may_be_believed() {
 
 #[tokio::test]
 async fn another_proxy_is_told_the_same_of_spellings() {
-    let site = guarded(|config| config["trusted_proxies"] = json!(["127.0.0.1/32"])).await;
+    let site = guarded(|config| {
+        config["trusted_proxies"] = json!(["127.0.0.1/32"]);
+        config["listeners"] = json!([{ "forward_auth": true }]);
+    })
+    .await;
     let guest = format!("Bearer {}", site.acme.token().sign());
     let check = async |target: &str| {
         let fields = [
@@ -219,14 +223,12 @@ async fn another_protocol_is_refused_at_once() {
 async fn what_does_not_parse_is_answered_by_us() {
     let site = TestGateway::with(|config| config["listeners"] = json!([{ "h2c": true }])).await;
     let host = site.gateway.public;
-    let many: String = (0..300).map(|at| format!("X-{at}: 1\r\n")).collect();
     for fields in [
         format!("Host: {host}\r\nBad Name: x\r\n"),
         format!("Host: {host}\r\nA: b\0c\r\n"),
         format!("Host: {host}\r\nHost: other.test\r\n"),
         format!("Host: {host}\r\nContent-Length: 1\r\nContent-Length: 2\r\n"),
         format!("Host: {host}\r\nTransfer-Encoding: identity\r\n"),
-        format!("Host: {host}\r\n{many}"),
     ] {
         let request = format!("GET /open/x HTTP/1.1\r\n{fields}\r\n");
         let answer = site.gateway.send(request).await;

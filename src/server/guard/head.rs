@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use bytesize::ByteSize;
 use http::StatusCode;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 use pingora::protocols::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, timeout_at};
@@ -109,6 +109,10 @@ async fn read_some(stream: &mut Stream, head: &mut BytesMut) -> Result<(), NoHea
 /// The framework reads no target that is not UTF-8, which is what a browser sends for a page in
 /// another encoding. It is given a stand-in, and the target is returned, to be put in its place.
 pub(super) fn check(head: &mut BytesMut) -> Result<Option<Vec<u8>>, Rejection> {
+    if has_too_many_fields(head) {
+        let rejection = Rejection::new(Code::TooLarge, "too_many_header_fields");
+        return Err(rejection.with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
     let RequestLine { method, target } = RequestLine::parse(first_line(head))?;
     let mut shown = with_escaped_query(target);
     let is_text = shown.is_ascii() || std::str::from_utf8(&shown).is_ok();
@@ -123,6 +127,16 @@ pub(super) fn check(head: &mut BytesMut) -> Result<Option<Vec<u8>>, Rejection> {
         *head = BytesMut::from(&*[begin, &escaped, rest].concat());
     }
     Ok(raw)
+}
+
+/// Whether the framework would not read a header, because of how many lines it has.
+fn has_too_many_fields(head: &[u8]) -> bool {
+    let is_end = |at: &usize| {
+        let next = head.get(at + 1..).unwrap_or_default();
+        next.starts_with(b"\n") || next.starts_with(b"\r\n")
+    };
+    let ends = memchr_iter(b'\n', head).take_while(|at| !is_end(at));
+    ends.take(MOST_FIELDS + 1).count() > MOST_FIELDS
 }
 
 /// A first line that has one reading, of a request that is served.
@@ -222,6 +236,8 @@ fn invalid() -> Rejection {
 /// What nearly any header fits in.
 const AT_ONCE: usize = 16 << 10;
 const DELETE: u8 = 0x7f;
+/// The most fields of an HTTP/1 request that the framework reads.
+const MOST_FIELDS: usize = 256;
 /// What a connection is counted with has room for: twice as much, since buffers double as they grow.
 const COUNTED: usize = 6 << 10;
 /// `\n\r\n`, but for its last byte.
@@ -302,6 +318,19 @@ mod tests {
             let head = format!("{line}\r\n\r\n");
             assert_eq!(checked(head.as_bytes()), Err(reason), "{line:?}");
         }
+    }
+
+    #[test]
+    fn counts_fields_before_the_framework_does() {
+        let with = |fields: usize| {
+            let fields = "a: b\r\n".repeat(fields);
+            checked(format!("GET / HTTP/1.1\r\n{fields}\r\n\n\n\n").as_bytes())
+        };
+        assert!(with(256).is_ok());
+        assert_eq!(with(257), Err("too_many_header_fields"));
+        // Lines of the body are none of the header.
+        let body = "\n".repeat(1000);
+        assert!(checked(format!("POST / HTTP/1.1\r\nA: b\r\n\r\n{body}").as_bytes()).is_ok());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::chunk_lines::ChunkLines;
 use super::head::{self, HeadBounds, NoHead};
 use super::idle::Idle;
 use super::request::{Overdue, Requests};
-use super::{Cause, refusal};
+use super::{Cause, pipelined, refusal};
 use crate::rejection::Rejection;
 
 /// Serves the connection to its end.
@@ -68,6 +68,7 @@ pub(super) async fn serve(
         };
         stream.chunk_lines = chunk_lines;
         connection.request_read(raw_target);
+        let is_followed = pipelined::follows(&mut head);
         let mut session = ServerSession::new_http1(stream);
         match settings.take() {
             Some(settings) => settings.apply_to_session(&mut session),
@@ -78,6 +79,9 @@ pub(super) async fn serve(
                 let more = shared.bounds.keepalive_requests;
                 session.set_keepalive_reuses_remaining(Some(more));
             }
+        }
+        if is_followed {
+            connection.was_followed();
         }
         session.set_pipelined_prefix(head);
         let Some(reused) = requests.serve(session, shutdown, &mut late_server).await else {
