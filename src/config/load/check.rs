@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::scope::scope_fault;
 use super::{
-    acme, audiences, calls, claim_values, cookies, dead_ends, device_bound, empty_lists, grants,
-    hidden_pages, issuers, limits, listeners, logins, loops, match_protection, no_effect,
+    acme, audiences, calls, claim_values, cookies, dead_ends, detours, device_bound, empty_lists,
+    grants, hidden_pages, issuers, limits, listeners, logins, loops, match_protection, no_effect,
     operators, rates, resources, routes, sticky, telemetry, trusted_fields,
 };
 use crate::config::Config;
@@ -45,7 +45,7 @@ type Check = fn(&Config) -> Vec<Diagnostic>;
 /// The checks, each with the top-level keys that it reads.
 #[rustfmt::skip]
 const CHECKS: &[(&[&str], Check)] = &[
-    (&["listeners", "admin", "trusted_proxies", "public_url"], listeners::diagnostics),
+    (&["listeners", "admin", "trusted_proxies", "public_url", "api_prefix"], listeners::diagnostics),
     (
         &["listeners", "admin", "store", "session", "routes", "public_url"],
         acme::diagnostics,
@@ -67,6 +67,10 @@ const CHECKS: &[(&[&str], Check)] = &[
     (
         &["routes", "upstreams", "limits", "session", "public_url", "api_prefix", "login_url"],
         match_protection::diagnostics,
+    ),
+    (
+        &["routes", "upstreams", "limits", "session", "public_url", "api_prefix", "login_url"],
+        detours::diagnostics,
     ),
     (&["routes", "public_url", "session"], resources::diagnostics),
     (&["routes", "public_url", "allowed_origins", "session"], audiences::diagnostics),

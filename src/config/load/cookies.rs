@@ -4,6 +4,7 @@ use crate::canonical::{CookieDomain, CookieSetting, Host, HostPattern};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::issuer::{CookiePrefix, IssuerSettings};
+use crate::session::settings::ClaimSet;
 
 /// A cookie for a domain is for hosts that the gateway does not know, and browsers take it from a host
 /// of that domain only.
@@ -24,7 +25,14 @@ pub(super) fn of_gateway(config: &Config) -> Vec<Diagnostic> {
             "browsers refuse this cookie: `public_url` is not below it",
         ),
     };
-    for_domain.map(fault).collect()
+    let mut found: Vec<_> = for_domain.map(fault).collect();
+    if config.sdk.cookie.is_on() && config.session.claims == ClaimSet::Full {
+        let message = "the session token may be larger than 4096 bytes, and browsers keep no such cookie: users with \
+            long profiles or many credentials cannot sign in by the SDK";
+        let hint = "use `session.claims: compact` with the SDK's cookie";
+        found.push(Diagnostic::warning("session.claims", message).hint(hint));
+    }
+    found
 }
 
 /// Checks the issuer at the path `issuer_at` for what no browser takes, from whichever host. The gateway

@@ -60,5 +60,30 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             found.push(Diagnostic::error(format!("limits.{key}"), message));
         }
     }
+    found.extend(beyond_the_framework(limits));
     found
+}
+
+/// Limits that requests of HTTP/1 never reach, because others come first.
+fn beyond_the_framework(limits: &Limits) -> impl Iterator<Item = Diagnostic> {
+    let kibibyte = 1024;
+    [
+        ("header_count", limits.header_count > 256, "256 fields"),
+        (
+            "uri_size",
+            limits.uri_size.as_u64() >= 64 * kibibyte,
+            "less than 64 KiB of path and query",
+        ),
+        (
+            "header_size",
+            limits.header_size.as_u64() >= 1024 * kibibyte,
+            "less than 1 MiB of header",
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, is_beyond, _)| *is_beyond)
+    .map(|(key, _, most)| {
+        let message = format!("requests of HTTP/1 can have {most}, whatever is set here");
+        Diagnostic::warning(format!("limits.{key}"), message)
+    })
 }
