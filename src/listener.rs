@@ -34,6 +34,10 @@ pub struct Listener {
     /// HTTP/2 with prior knowledge.
     #[serde(default)]
     pub grpc: bool,
+    /// Answer `{api}/check`, where proxies in `trusted_proxies` ask whether a request may pass. Whoever gets there
+    /// by way of such a proxy reads session tokens, cookies and what routes add for their upstreams.
+    #[serde(default)]
+    pub forward_auth: bool,
     /// TLS; if omitted, the listener is plaintext.
     #[serde(default)]
     pub tls: Option<Tls>,

@@ -27,7 +27,8 @@ pub fn measure(scale: &Scale) -> String {
     let (upstream, _upstream) = start_upstream(&directory);
     let questions = free_address();
     let gateway = Gateway::start(&issuer, upstream, |config| {
-        let plain = config["listeners"][0].clone();
+        let mut plain = config["listeners"][0].clone();
+        plain["forward_auth"] = json!(true);
         let by_grpc = json!({"name": "ext_authz", "address": questions, "grpc": true});
         config["listeners"] = json!([plain, by_grpc]);
         config["trusted_proxies"] = json!(["127.0.0.1/32"]);

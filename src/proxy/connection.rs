@@ -54,6 +54,8 @@ pub struct Connection {
     pub challenges: Option<Arc<Challenges>>,
     /// It is for questions by gRPC (`ext_authz`), and for nothing else.
     pub is_for_questions: bool,
+    /// Proxies may ask on it by HTTP whether a request may pass.
+    pub answers_forward_auth: bool,
     /// The value of `Strict-Transport-Security`.
     pub hsts: Option<HeaderValue>,
     /// The version and the cipher that TLS agreed on, where the gateway itself speaks it.

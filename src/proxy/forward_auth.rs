@@ -33,7 +33,8 @@ mod original;
 pub use openapi::openapi;
 
 /// Answers a request under `{api}/check`, and says with which status. It decides a request that
-/// another proxy describes, as if it had come here. Answered are those of `trusted_proxies` only.
+/// another proxy describes, as if it had come here. Answered are those of `trusted_proxies` only, on
+/// listeners with `forward_auth: true`.
 #[utoipa::path(
     method(get, head, post, put, patch, delete, options),
     path = "/check",
@@ -125,6 +126,11 @@ async fn decide(
     peer: Peer<'_>,
     ctx: &mut RequestContext,
 ) -> Result<Granted, Denied> {
+    // To be believed about where a request comes from is not to be given sessions: most proxies pass on
+    // whatever path their clients ask for.
+    if !ctx.connection.answers_forward_auth {
+        return Err(Rejection::new(Code::Forbidden, "forward_auth_off").into());
+    }
     if !peer.is_trusted_proxy() {
         return Err(Rejection::new(Code::Forbidden, "check_peer_untrusted").into());
     }

@@ -153,6 +153,7 @@ pub(super) fn listeners(
             name: listener.name(),
             h2c: listener.h2c || (listener.grpc && listener.tls.is_none()),
             is_for_questions: listener.grpc,
+            answers_forward_auth: listener.forward_auth,
             tls: certificates.of(&listener.name()),
             tls_terminated: listener.tls_terminated,
             proxy_protocol: listener.proxy_protocol,

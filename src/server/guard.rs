@@ -31,6 +31,7 @@ mod header_blocks;
 mod http1;
 mod idle;
 mod lingering;
+mod pipelined;
 mod preface;
 mod proxy_protocol;
 mod read_ahead;
@@ -80,6 +81,8 @@ pub struct Rules {
     pub proxy_protocol: bool,
     /// Whether it is for questions by gRPC, and for nothing else.
     pub is_for_questions: bool,
+    /// Whether proxies may ask here by HTTP whether a request may pass.
+    pub answers_forward_auth: bool,
     /// Where at `https` requests are sent instead of being served.
     pub redirects_to: Option<u16>,
     /// What answers an authority's challenges instead of a redirect.
@@ -185,6 +188,7 @@ impl Guard {
             is_tls: self.listener.tls.is_some(),
             is_https: self.listener.tls.is_some() || self.listener.tls_terminated,
             is_for_questions: self.listener.is_for_questions,
+            answers_forward_auth: self.listener.answers_forward_auth,
             redirects_to: self.listener.redirects_to,
             challenges: self.listener.challenges.clone(),
             hsts: self.listener.hsts.clone(),

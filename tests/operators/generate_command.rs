@@ -141,7 +141,7 @@ async fn a_recipe_removes_what_the_gateway_removes_and_no_more() {
     ] {
         let config = json!({
             "public_url": "https://app.test",
-            "listeners": [{ "address": "0.0.0.0:8080" }],
+            "listeners": [{ "address": "0.0.0.0:8080", "forward_auth": true }],
             "upstreams": { "app": { "servers": ["app.internal:3000"] } },
             "routes": [{ "path": "/", "upstream": "app" }],
             "trusted_proxies": ["127.0.0.1/32"],
@@ -206,7 +206,7 @@ async fn a_recipe_names_every_field_that_a_client_could_forge() {
     let dir = TempDir::new().unwrap();
     let config = json!({
         "public_url": "https://app.test",
-        "listeners": [{ "address": "0.0.0.0:8080" }],
+        "listeners": [{ "address": "0.0.0.0:8080", "forward_auth": true }],
         "forward": { "identity": { "X-User-Email": "{user.email}", "X-Groups": "{claims.groups}" } },
         "issuers": [{
             "name": "acme", "iss": "https://acme.test", "jwks_url": "https://acme.test/k",
@@ -254,14 +254,20 @@ async fn a_recipe_names_every_field_that_a_client_could_forge() {
     without["trusted_proxies"] = json!([]);
     write(&without);
     let (code, _, errors) = run(dir.path(), &["generate", "forward-auth", "nginx"], "").await;
-    assert_eq!(code, 0);
-    assert!(errors.contains("`trusted_proxies` is empty"), "{errors}");
+    assert_eq!(code, 64);
+    assert!(errors.contains("forward_auth: nobody may ask"), "{errors}");
     // A snippet has no secrets: those of the gateway's service are not needed for it.
     let mut secret = config.clone();
     secret["session"]["key_encryption_keys"] = json!(["env:VESTIBULE_NOWHERE"]);
     write(&secret);
     let (code, _, errors) = run(dir.path(), &["generate", "forward-auth", "nginx"], "").await;
     assert_eq!(code, 0, "{errors}");
+    let mut off = config.clone();
+    off["listeners"][0]["forward_auth"] = json!(false);
+    write(&off);
+    let (code, _, errors) = run(dir.path(), &["generate", "forward-auth", "nginx"], "").await;
+    assert_eq!(code, 64);
+    assert!(errors.contains("`forward_auth: true`"), "{errors}");
     let mut unnamed = config.clone();
     unnamed["forward"]["identity"] = json!({ "X.User": "{user.id}" });
     write(&unnamed);

@@ -36,7 +36,7 @@ before(async () => {
       { host: '127.0.0.1', path: '/', auth: 'optional', upstream: 'app' },
       { host: '127.0.0.1', path: '/admin', upstream: 'app' },
     ],
-  }, {}, [{ name: 'ext_authz', address: questions, grpc: true }]);
+  }, {}, [{ name: 'ext_authz', address: questions, grpc: true }], { forward_auth: true });
   const keys = await fetch(jwks_url).then((answer) => answer.text());
   await writeFile(join(folder, 'keys'), keys);
   await writeFile(join(folder, 'token'), await issuer.token({ sub: 'ada', aud: 'app' }));

@@ -45,7 +45,7 @@ before(async () => {
       { path: '/open', upstream: 'app', auth: 'none' },
       { path: '/site', upstream: 'app', login_url: LOGIN },
     ],
-  }, {}, [{ name: 'ext_authz', address: questions, grpc: true }]);
+  }, {}, [{ name: 'ext_authz', address: questions, grpc: true }], { forward_auth: true });
   start = recipes({ gateway, questions, app: app.address, folder });
 });
 

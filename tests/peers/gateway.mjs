@@ -7,16 +7,16 @@ import { Child, freePort, vestibule } from './process.mjs';
 
 /**
  * Starts the gateway and waits until it is ready. `settings` holds issuers, upstreams, routes;
- * `access`, who may use the admin listener; `listeners`, those besides the usual one.
+ * `access`, who may use the admin listener; `listeners`, those besides the usual one; `own`, more of that.
  */
-export async function startGateway(settings, access = {}, listeners = []) {
+export async function startGateway(settings, access = {}, listeners = [], own = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'vestibule-peers-'));
   const address = `127.0.0.1:${await freePort()}`;
   const admin = `127.0.0.1:${await freePort()}`;
   const file = join(folder, 'config.yaml');
   const config = {
     public_url: `http://${address}`,
-    listeners: [{ address }, ...listeners],
+    listeners: [{ address, ...own }, ...listeners],
     store: { path: join(folder, 'vestibule.redb') },
     admin: { address: admin, ...access },
     ...settings,

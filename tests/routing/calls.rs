@@ -213,6 +213,7 @@ async fn what_carries_no_message_passes_as_the_route_says() {
 async fn forward_auth_decides_by_fields_only_where_that_is_configured() {
     let site = start(|config| {
         config["trusted_proxies"] = json!(["127.0.0.0/8"]);
+        config["listeners"] = json!([{ "forward_auth": true }]);
         let routes = config["routes"].as_array_mut().unwrap();
         let calls =
             json!([{ "method": "tools/call", "names": ["drop"], "require": { "role": "x" } }]);

@@ -13,6 +13,7 @@ async fn site(routes: Value) -> TestGateway {
         let more = routes.as_array().unwrap().clone();
         config["routes"].as_array_mut().unwrap().extend(more);
         config["trusted_proxies"] = json!(["127.0.0.1/32"]);
+        config["listeners"] = json!([{ "forward_auth": true }]);
     })
     .await
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{TestGateway, decode, remember_session_token};
+use crate::support::{decode, remember_session_token};
 
 mod fields;
 mod networks;
@@ -287,13 +287,58 @@ async fn only_trusted_proxies_may_ask_and_only_in_one_way() {
     let answer = get("/_vestibule/checks", &[own, method, host, uri]).await;
     assert_eq!(answer.status(), 404);
 
-    let alone = TestGateway::with(|config| config["allowed_origins"] = json!([])).await;
-    let token = format!("Bearer {}", alone.acme.token().sign());
-    let fields = [("Authorization", &*token), method, host, uri];
-    let answer = alone.gateway.get(check, &fields).await;
-    alone
-        .is_refusal(&answer, 403, "forbidden", "check_peer_untrusted")
+    for (trusted, listener, reason) in [
+        (
+            "192.0.2.1/32",
+            json!({ "forward_auth": true }),
+            "check_peer_untrusted",
+        ),
+        ("127.0.0.1/32", json!({}), "forward_auth_off"),
+    ] {
+        let other = start(|config| {
+            config["trusted_proxies"] = json!([trusted]);
+            config["listeners"] = json!([listener]);
+        })
         .await;
+        let token = format!("Bearer {}", other.acme.token().sign());
+        let fields = [("Authorization", &*token), method, host, uri];
+        for path in [check, "/_vestibule/check/page"] {
+            let answer = other.gateway.get(path, &fields).await;
+            other.is_refusal(&answer, 403, "forbidden", reason).await;
+        }
+    }
+}
+
+/// The question's own path has no route, and says nothing of what is asked about.
+#[tokio::test]
+async fn what_a_route_allows_in_paths_may_be_asked_about_in_every_way() {
+    let site = start(|config| {
+        config["routes"].as_array_mut().unwrap().extend([
+            json!({"path": "/slash", "auth": "none", "upstream": "app", "allow_encoded_slash": true}),
+            json!({"path": "/empty", "auth": "none", "upstream": "app", "allow_empty_segments": true}),
+        ]);
+    })
+    .await;
+    for way in WAYS {
+        for (target, status) in [
+            ("/slash/a%2Fb", 200),
+            ("/empty//b", 200),
+            ("/open/a%2Fb", 400),
+            ("/open//b", 400),
+        ] {
+            let answer = ask(&site, way, "GET", target, &[]).await;
+            let expected = match (status, way) {
+                (400, Way::Nginx) => 403,
+                _ => status,
+            };
+            assert_eq!(
+                answer.status(),
+                expected,
+                "{way:?} {target}: {}",
+                answer.text()
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -276,6 +276,7 @@ async fn ask(site: &TestGateway, path: &str, fields: &[(&str, &str)]) -> Message
 async fn start(change: impl FnOnce(&mut Value)) -> TestGateway {
     TestGateway::with(|config| {
         config["trusted_proxies"] = json!(["127.0.0.0/8"]);
+        config["listeners"] = json!([{ "forward_auth": true }]);
         config["session"] = json!({ "scopes": ["tools:read", "tools:write"] });
         let routes = config["routes"].as_array_mut().unwrap();
         let resource = json!({ "scopes": ["tools:read", "tools:write"] });

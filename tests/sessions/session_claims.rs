@@ -316,6 +316,7 @@ async fn start(change: impl FnOnce(&mut Value)) -> TestGateway {
         config["allowed_origins"] = json!([PAGE]);
         config["session"] = json!({"cookie": true});
         config["trusted_proxies"] = json!(["127.0.0.0/8"]);
+        config["listeners"] = json!([{ "forward_auth": true }]);
         let routes = config["routes"].as_array_mut().unwrap();
         for (path, rule) in [
             ("/members", json!({ "none_of": ["banned"] })),

@@ -32,7 +32,7 @@ pub(in crate::cli) enum Proxy {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RecipeError {
     /// No listener that another proxy can ask in plain HTTP.
-    #[error("no listener is on TCP without TLS, which is what the proxy asks")]
+    #[error("no listener on TCP without TLS has `forward_auth: true`, which lets the proxy ask")]
     NoListener,
     /// No server that another proxy can send requests to.
     #[error("no route has an upstream with a server at `HOST:PORT`")]
@@ -231,7 +231,7 @@ fn gateway(config: &Config) -> Option<Place> {
     let plain = config
         .listeners
         .iter()
-        .filter(|listener| listener.tls.is_none());
+        .filter(|listener| listener.forward_auth && listener.tls.is_none());
     let mut addresses = plain.filter_map(|listener| match &listener.address {
         ListenAddress::Inet(address) => Some(*address),
         ListenAddress::Unix(_) => None,

@@ -43,6 +43,34 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found
 }
 
+/// Who may ask, and who might.
+fn of_forward_auth(path: &str, listener: &Listener, config: &Config) -> Option<Diagnostic> {
+    let path = format!("{path}.forward_auth");
+    if listener.grpc {
+        let message = "this listener is for questions by gRPC, and for nothing else";
+        return Some(
+            Diagnostic::error(path, message).hint("remove one of `grpc` and `forward_auth`"),
+        );
+    }
+    if listener.redirect_to_https {
+        return Some(Diagnostic::error(path, "questions are redirected, too"));
+    }
+    let address = listener.address.inet()?;
+    if config.trusted_proxies.is_empty() {
+        let hint = "name the proxies that ask in `trusted_proxies`";
+        return Some(Diagnostic::error(path, "nobody may ask").hint(hint));
+    }
+    let api = &config.api_prefix;
+    let message = format!(
+        "clients that get past a trusted proxy to `{api}/check` read session tokens and what routes add for \
+         their upstreams"
+    );
+    let hint = format!(
+        "have no proxy forward `{api}/check`, and let nobody else reach this address; generated recipes do the former"
+    );
+    (!address.ip().is_loopback()).then(|| Diagnostic::warning(path, message).hint(hint))
+}
+
 /// Why an address, that of the listener at `path`, cannot be listened on next to those that are taken.
 fn taken_fault(path: &str, address: &ListenAddress, taken: &[ListenAddress]) -> Option<Diagnostic> {
     let path = format!("{path}.address");
@@ -117,6 +145,9 @@ fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {
             format!("{path}.mode"),
             "only applies to Unix sockets",
         ));
+    }
+    if listener.forward_auth {
+        found.extend(of_forward_auth(path, listener, config));
     }
     if listener.proxy_protocol && is_inet && config.trusted_proxies.is_empty() {
         found.push(

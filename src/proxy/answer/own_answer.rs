@@ -32,6 +32,10 @@ pub fn find(
         let resource = proxy.routes.metadata_at(listener, host, path);
         return Ok(resource.map(|resource| OwnAnswer::Metadata(Arc::clone(resource))));
     }
+    // What another proxy asks about is judged by its own route, which may allow either.
+    if proxy.asked_path(inspected.target).is_some() {
+        return Ok(Some(OwnAnswer::Endpoint));
+    }
     if path.has_escaped_slash() {
         return Err(PathError::EscapedSlash.into());
     }

@@ -124,6 +124,11 @@ pub(super) const TEXTS: &[Text] = &[
         "The content of the call is longer than `mcp.content_size` of the route.",
     ),
     (
+        "forward_auth_off",
+        "Forward auth is off",
+        "Another proxy, or one of its clients, asked for a decision. If a proxy is to ask, set `forward_auth: true` on the listener, and keep its clients from `{api}/check`.",
+    ),
+    (
         "check_peer_untrusted",
         "Untrusted proxy asked",
         "Only addresses in `trusted_proxies` may ask for decisions. Add the proxy's address, or look at who asks.",

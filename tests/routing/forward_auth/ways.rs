@@ -17,6 +17,7 @@ pub const WAYS: [Way; 3] = [Way::Envoy, Way::Nginx, Way::Traefik];
 pub async fn start(change: impl FnOnce(&mut Value)) -> TestGateway {
     TestGateway::with(|config| {
         config["trusted_proxies"] = json!(["127.0.0.1/32"]);
+        config["listeners"] = json!([{ "forward_auth": true }]);
         config["allowed_origins"] = json!(["https://page.test"]);
         change(config);
     })
