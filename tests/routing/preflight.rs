@@ -132,3 +132,25 @@ async fn no_preflight_becomes_another_request_on_the_way() {
     }
     assert_eq!(site.upstream.count(), passed);
 }
+
+/// A server that goes by the query does not take it for one.
+#[tokio::test]
+async fn a_preflight_that_names_another_method_needs_a_credential() {
+    let site = start(|config| {
+        let routes = config["routes"].as_array_mut().unwrap();
+        routes.push(json!({"path": "/items", "upstream": "app"}));
+    })
+    .await;
+    for (target, status) in [
+        ("/items/1?_method=DELETE", 401),
+        ("/items/1?a=b&_method=delete", 401),
+        ("/items/1?method=DELETE", 200),
+    ] {
+        let answer = site.gateway.request("OPTIONS", target, &PREFLIGHT).await;
+        assert_eq!(answer.status(), status, "{target}");
+        for way in WAYS {
+            let answer = ask(&site, way, "OPTIONS", target, &PREFLIGHT).await;
+            assert_eq!(answer.status(), status, "{way:?} {target}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use crate::identity::Client;
 use crate::issuer::AuthorizationField;
 use crate::proxy::context::{Phase, RequestContext};
 use crate::proxy::counters::SELF_ISSUED;
+use crate::proxy::request::method_in_query;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
 use crate::route::settings::Access;
@@ -29,7 +30,7 @@ impl Incoming<'_> {
         if route.access == Access::None {
             return Ok(Passed::Unasked);
         }
-        if is_preflight(self.request) && route.destination.is_at_servers() {
+        if is_preflight(self.request, self.inspected.query) && route.destination.is_at_servers() {
             return Ok(Passed::Preflight);
         }
         let sources = &self.snapshot.proxy.token_sources;
@@ -117,10 +118,14 @@ fn without_credential(route: &Route, headers: &HeaderMap) -> Result<Passed, Refu
 /// Whether a browser asks if a page of another origin may send what follows (Fetch standard,
 /// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on, of the
 /// client or of the route, and of the answer only the head is. Only a server can answer it: what a
-/// route answers by itself is for those who may pass.
-fn is_preflight(request: &RequestHeader) -> bool {
+/// route answers by itself is for those who may pass. A server that goes by a method in the query would not
+/// take it for a preflight.
+fn is_preflight(request: &RequestHeader, query: Option<&[u8]>) -> bool {
     let has_one = |name| request.headers.get_all(name).iter().count() == 1;
-    request.method == Method::OPTIONS && has_one(ORIGIN) && has_one(ACCESS_CONTROL_REQUEST_METHOD)
+    request.method == Method::OPTIONS
+        && has_one(ORIGIN)
+        && has_one(ACCESS_CONTROL_REQUEST_METHOD)
+        && !query.is_some_and(method_in_query::names_method)
 }
 
 /// What to do about a token that is not seen.
