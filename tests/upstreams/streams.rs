@@ -97,6 +97,29 @@ async fn a_stream_that_idles_for_too_long_is_cut() {
     assert_eq!(events.read_to_end().await, b"9\r\ndata: 1\n\n\r\n", "cut");
 }
 
+/// What a client sends after the switch is no content.
+#[tokio::test]
+async fn a_websocket_may_carry_more_than_a_body() {
+    let site = TestGateway::with(|config| {
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/small", "auth": "none", "upstream": "app", "body_size": "10B",
+        }));
+    })
+    .await;
+    let large = [b'x'; 100];
+    let post = site
+        .gateway
+        .request("POST", "/small", &[("Content-Length", "100")])
+        .await;
+    refusal_id(&post, "too_large");
+    site.upstream.reply(Reply::Echo);
+    let mut socket = websocket(&site, "/small", &[]).await;
+    for _ in 0..2 {
+        socket.write(large).await;
+        assert_eq!(socket.read_exactly(large.len()).await, large);
+    }
+}
+
 /// A server that says nothing at all is still distinguished from one that streams.
 #[tokio::test]
 async fn a_head_that_does_not_come_is_a_timeout() {

@@ -46,6 +46,8 @@ pub(in crate::proxy) fn received(
         flow.body_moved(moved, end_of_stream);
     }
     let most = match (&ctx.pass, &ctx.route) {
+        // After the switch these are no content, but another protocol's, which may last for days.
+        _ if ctx.switched.is_some() => u64::MAX,
         (Some(Pass::Preflight), _) => 0,
         (_, Some(route)) => route.body_size.unwrap_or(u64::MAX),
         (_, None) => return Err(no_pass()),
