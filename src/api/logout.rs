@@ -17,12 +17,11 @@ pub mod settings;
 pub use settings::LogoutSettings;
 
 use super::{ApiSettings, ApiState, Caller, Refused, listed_pages, refusals};
-use crate::credential::{self, Credential, CredentialError, OwnCookie, Reading};
+use crate::credential::{self, Credential, CredentialError, Reading};
 use crate::exchange::{Named, store_failed};
 use crate::jwt::Issuer;
 use crate::origin::AttachedBy;
 use crate::rejection::{Code, Rejection};
-use crate::session::cookie::{self, CookiePlace};
 use crate::store::RevocationReason;
 
 /// The endpoints below the API prefix. Pages post to the first, providers to the second.
@@ -112,14 +111,9 @@ pub async fn logout(
     let fields = response.headers_mut();
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let sources = &settings.token_sources;
-    let place = CookiePlace {
-        name: sources.session_cookie(),
-        domain: sources.session_cookie_domain(),
-    };
-    for gone in sources.removal_elsewhere(OwnCookie::Session, &headers) {
+    for gone in settings.session_cookie_removal(&headers) {
         fields.append(SET_COOKIE, gone);
     }
-    fields.append(SET_COOKIE, cookie::clear(place));
     if has_sdk_cookie(&state, &headers) {
         for gone in settings.sdk_cookie_removal(&headers) {
             fields.append(SET_COOKIE, gone);

@@ -21,6 +21,7 @@ mod example;
 pub mod keys;
 pub mod native;
 pub mod nonce;
+pub mod presented;
 pub mod profile;
 pub mod refusals;
 pub mod session;

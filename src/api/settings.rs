@@ -12,6 +12,7 @@ use crate::clock::UnixTime;
 use crate::credential::{OwnCookie, TokenSources};
 use crate::origin::{self, AttachedBy, OwnOrigin};
 use crate::rejection::{Code, Rejection};
+use crate::session::cookie::{self, CookiePlace};
 use crate::stepup::StepUp;
 
 /// Everything that the endpoints read of the configuration.
@@ -76,6 +77,18 @@ impl ApiSettings {
     pub fn sdk_cookie_elsewhere(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
         let sources = &self.token_sources;
         sources.removal_elsewhere(OwnCookie::Sdk, headers)
+    }
+
+    /// The fields that take the gateway's session cookie away, also where an earlier configuration set that of a
+    /// request with these fields.
+    pub fn session_cookie_removal(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let sources = &self.token_sources;
+        let mut fields = sources.removal_elsewhere(OwnCookie::Session, headers);
+        fields.push(cookie::clear(CookiePlace {
+            name: sources.session_cookie(),
+            domain: sources.session_cookie_domain(),
+        }));
+        fields
     }
 
     fn sdk_cookie_place(&self) -> sdk::cookie::Place<'_> {

@@ -16,6 +16,12 @@ pub struct Place<'a> {
     pub is_https: bool,
 }
 
+/// Whether browsers keep a cookie with this token: they ignore what is larger, and the page would be signed out
+/// without a word.
+pub fn is_kept(token: &str) -> bool {
+    SDK_COOKIE.len() + token.len() <= LARGEST
+}
+
 /// Holds the token until it ends. Scripts do not see it, and other sites' pages do not send it.
 pub fn holding(token: &str, until: UnixTime, place: Place<'_>) -> Option<HeaderValue> {
     let seconds = i64::try_from(until.0).ok()?;
@@ -43,3 +49,6 @@ fn field<'a>(cookie: cookie::CookieBuilder<'a>, place: Place<'a>) -> Option<Head
     value.set_sensitive(true);
     Some(value)
 }
+
+/// Name and value together (RFC 6265bis section 5.7).
+const LARGEST: usize = 4096;

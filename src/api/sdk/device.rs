@@ -45,6 +45,9 @@ pub struct Proof {
 /// Verifies the device's signature, if there is one. A client without a device key sends none of
 /// the fields; some of them are as bad as a wrong one. Writes nothing: whoever has no credential
 /// may come with as many nonces as there are.
+///
+/// A signature of a nonce that is not ours, or not any more, proves nothing, and its client is one without a key:
+/// the SDK keeps nonces for longer than a day, from another store, or from where its users come from.
 pub fn check_signature(api: &ApiState, headers: &HeaderMap) -> Result<Option<Proof>, SdkError> {
     let [nonce, key, signature] = [NONCE, DEVICE_KEY, SIGNATURE].map(|name| headers.get(name));
     if nonce.is_none() && key.is_none() && signature.is_none() {
@@ -58,17 +61,14 @@ pub fn check_signature(api: &ApiState, headers: &HeaderMap) -> Result<Option<Pro
     else {
         return Err(refused("device_signature_incomplete"));
     };
-    let now = UnixTime::now();
-    let Some(until) = api.nonces.good_until(&nonce, now) else {
-        return Err(refused("device_nonce_invalid"));
-    };
     let verified = public_key(&key)
         .zip(from_hex(&signature))
         .is_some_and(|(key, signature)| key.verify_sig(nonce.as_bytes(), &signature).is_ok());
     if !verified {
         return Err(refused("device_signature_invalid"));
     }
-    Ok(Some(Proof { nonce, until }))
+    let until = api.nonces.good_until(&nonce, UnixTime::now());
+    Ok(until.map(|until| Proof { nonce, until }))
 }
 
 impl Proof {

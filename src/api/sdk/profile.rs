@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::environment::Environment;
 use super::user::VerifyResponse;
-use super::{SdkError, body, example, refusals, session, sign_in};
+use super::{SdkError, body, example, presented, refusals, session, sign_in};
 use crate::api::{ApiState, Caller};
 use crate::claims::ProfileField;
 use crate::exchange::{Account, Session, store_failed};
@@ -65,12 +65,13 @@ pub async fn update(
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Response, SdkError> {
-    let credential = session::credential(&api, &caller, &Method::PUT, &headers)?;
+    presented::credential(&api, &caller, &Method::PUT, &headers)?;
     if api.settings.keeps_in_cookie(&headers) {
         api.settings
             .check_cookie_use(&caller, &Method::PUT, &headers)?;
     }
-    let session = api.session_of(&caller, &headers, &credential).await?;
+    let (credential, session) =
+        presented::session_of(&api, &caller, &Method::PUT, &headers).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.sessions().account(&session).await?;
     let terms = session::terms_of(&api, &headers, &credential, (&session, &account)).await?;
@@ -112,7 +113,7 @@ pub async fn delete(
     ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let session = session::signed_in(&api, &caller, &Method::DELETE, &headers).await?;
+    let session = presented::signed_in(&api, &caller, &Method::DELETE, &headers).await?;
     if !api.settings.self_service.delete {
         return Err(Rejection::new(Code::Forbidden, "self_service_off").into());
     }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::environment::Environment;
+use super::presented::{self, credential, of_request, signed_in};
 use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, device, example, refusals, sign_in};
 use crate::api::caller::Holder;
@@ -45,7 +46,8 @@ pub async fn refresh(
     ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let credential = credential(&api, &caller, &Method::POST, &headers)?;
+    // Nothing is looked up for a page that may not ask.
+    credential(&api, &caller, &Method::POST, &headers)?;
     if api.settings.keeps_in_cookie(&headers) {
         api.settings
             .check_cookie_use(&caller, &Method::POST, &headers)?;
@@ -54,7 +56,8 @@ pub async fn refresh(
     if proof.is_some() {
         api.limits.refresh(caller.address)?;
     }
-    let session = api.session_of(&caller, &headers, &credential).await?;
+    let (credential, session) =
+        presented::session_of(&api, &caller, &Method::POST, &headers).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.sessions().account(&session).await?;
     let terms = terms_of(&api, &headers, &credential, (&session, &account)).await?;
@@ -166,7 +169,8 @@ pub async fn check(
 }
 
 /// Signs out. A token that has just expired will do: clients sign out by it, and
-/// the session that it names may have some time left.
+/// the session that it names may have some time left. It continues where the client says that nobody asked for
+/// the end (`x-dyn-logout-reason`).
 #[utoipa::path(
     post,
     path = "/revoke",
@@ -177,7 +181,7 @@ pub async fn check(
     responses(
         (
             status = 204,
-            description = "The session has ended, and the SDK's cookie is deleted.",
+            description = "The session has ended, and its cookies are deleted.",
             headers(("set-cookie" = String))
         ),
         refusals::Revoke
@@ -192,6 +196,9 @@ pub async fn revoke(
         credentials,
         has_more,
     } = revoked(&api, &caller, &headers)?;
+    if only_forgets(&headers) {
+        return Ok(forgotten(&api, &headers));
+    }
     let (mut has_ended, mut failed) = (false, None);
     if has_more {
         failed = Some(CredentialError::TwinCookies.into());
@@ -274,9 +281,27 @@ async fn end(
     Ok(())
 }
 
-/// The answer to a client whose session has ended: no content, and no cookie of the SDK any more where the
-/// gateway sets it.
+/// Whether a client only forgets its token: since that has come to its end, or since something has failed. Its
+/// user asked for nothing, and the login continues by a newer token.
+fn only_forgets(headers: &HeaderMap) -> bool {
+    let reason = headers.get("x-dyn-logout-reason");
+    reason.is_some_and(|reason| NOBODYS_WISH.contains(&reason.as_bytes()))
+}
+
+/// The answer to a client whose session has ended: no content, and none of the gateway's cookies any more.
 pub(super) fn signed_out(api: &ApiState, headers: &HeaderMap) -> Response {
+    let mut response = forgotten(api, headers);
+    let found = credential::session_cookie(headers, &api.settings.token_sources);
+    if !matches!(found, Ok(None)) {
+        for gone in api.settings.session_cookie_removal(headers) {
+            response.headers_mut().append(SET_COOKIE, gone);
+        }
+    }
+    response
+}
+
+/// The same for a client that has forgotten its token: no cookie of the SDK any more where the gateway sets it.
+fn forgotten(api: &ApiState, headers: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if api.settings.sdk.sets_cookie {
         for gone in api.settings.sdk_cookie_removal(headers) {
@@ -286,46 +311,11 @@ pub(super) fn signed_out(api: &ApiState, headers: &HeaderMap) -> Response {
     response
 }
 
-/// The session of a request that may read and change what is the user's: not by a token that was
-/// narrowed to less.
-pub async fn signed_in(
-    api: &ApiState,
-    caller: &Caller,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Arc<Session>, SdkError> {
-    let session = of_request(api, caller, method, headers).await?;
-    session.require_scope(scope::BASIC)?;
-    Ok(session)
-}
-
-/// The session of a request, by whatever credential of ours it has.
-async fn of_request(
-    api: &ApiState,
-    caller: &Caller,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Arc<Session>, SdkError> {
-    let credential = credential(api, caller, method, headers)?;
-    Ok(api.session_of(caller, headers, &credential).await?)
-}
-
-/// The credential of a request: preferably our own, because an issuer's cookie stays in the browser
-/// as well.
-pub fn credential<'a>(
-    api: &'a ApiState,
-    caller: &Caller,
-    method: &Method,
-    headers: &'a HeaderMap,
-) -> Result<Credential<'a>, SdkError> {
-    let settings = &api.settings;
-    if *method != Method::GET {
-        settings.check_page(caller, headers)?;
-    }
-    let own = credential::find_own(headers, &settings.token_sources)?;
-    let credential = own.ok_or_else(|| Rejection::new(Code::TokenMissing, "token_missing"))?;
-    if credential.source.is_cookie() {
-        settings.check_cookie_use(caller, method, headers)?;
-    }
-    Ok(credential)
-}
+/// What the SDK says where it signs out by itself.
+const NOBODYS_WISH: [&[u8]; 5] = [
+    b"token-expired",
+    b"session-refresh-unauthorized",
+    b"user-refresh-failed",
+    b"keychain-key-missing",
+    b"keychain-migration-failed",
+];

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::device::Proof;
 use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
-use super::{SdkError, body, device, example, refusals};
+use super::{SdkError, body, cookie, device, example, presented, refusals};
 use crate::api::device_bound;
 use crate::api::{ApiState, Caller};
 use crate::credential;
@@ -98,6 +98,8 @@ pub async fn sign_in(
         ..Terms::until(token_end)
     };
     let mut response = answer(&api, &headers, (&account, &terms))?;
+    let (sid, fields) = (account.session.sid, response.headers_mut());
+    presented::forget_another(&api, &caller, &headers, sid, fields).await;
     if settings.keeps_in_cookie(&headers) {
         device_bound::add_offer(&api, &account.session, response.headers_mut()).await;
     }
@@ -140,6 +142,9 @@ pub fn answer_with(
         return Ok(Json(response).into_response());
     }
     if api.settings.keeps_in_cookie(headers) {
+        if !cookie::is_kept(&token.text) {
+            return Err(Rejection::new(Code::Internal, "cookie_too_large").into());
+        }
         let field = api
             .settings
             .sdk_cookie(&token.text, token.expires_at)

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::environment::Environment;
-use super::{SdkError, body, refusals, session};
+use super::{SdkError, body, presented, refusals};
 use crate::api::{ApiState, Caller};
 use crate::rejection::{Code, Rejection};
 use crate::store::CredentialFormat;
@@ -83,7 +83,7 @@ pub async fn verify(
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Elevation>, SdkError> {
-    let session = session::signed_in(&api, &caller, &Method::POST, &headers).await?;
+    let session = presented::signed_in(&api, &caller, &Method::POST, &headers).await?;
     let Assertion { jwt } = body::read(&content)?;
     api.limits.step_up(caller.address, session.user())?;
     let account = api.exchange.sessions().account(&session).await?;
@@ -133,7 +133,7 @@ pub async fn check(
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<StepUpNeed>, SdkError> {
-    let session = session::signed_in(&api, &caller, &Method::POST, &headers).await?;
+    let session = presented::signed_in(&api, &caller, &Method::POST, &headers).await?;
     let WantedScope { scope } = body::read(&content)?;
     if scope.is_empty() {
         return Err(Rejection::new(Code::InvalidRequest, "scope_missing").into());

@@ -138,6 +138,12 @@ pub(super) const TEXTS: &[Text] = &[
         "Nonce was used before",
         "A sign-in repeated a nonce. The client has to ask for a new one for each sign-in.",
     ),
+    (
+        "cookie_too_large",
+        "Session token does not fit a cookie",
+        "Browsers keep no cookie of more than 4096 bytes. Use `session.claims: compact`, copy fewer claims \
+         (`session.claims_from`), or lower `limits.session_token_claims`.",
+    ),
     ("random_failed", "No random numbers", FAULT),
     ("mint_failed", "No session token", FAULT),
     ("header_unfit", "Session token does not fit", FAULT),

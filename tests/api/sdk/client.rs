@@ -12,8 +12,13 @@ pub struct Sdk {
 
 impl Sdk {
     pub async fn start(change: impl FnOnce(&mut Value)) -> Self {
+        Self::by(&[], change).await
+    }
+
+    /// Started by another command.
+    pub async fn by(launcher: &[String], change: impl FnOnce(&mut Value)) -> Self {
         let environment = "6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
-        let site = TestGateway::with(|config| {
+        let site = TestGateway::by(launcher, |config| {
             config["environment_id"] = json!(environment);
             config["allowed_origins"] = json!([PAGE]);
             change(config);
