@@ -76,6 +76,20 @@ impl FetchError {
         }
     }
 
+    /// Whether whoever was asked did not answer, or not with what was asked for. Other errors say what it did
+    /// answer, and that it cannot be so.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(
+            self,
+            Self::Timeout(_)
+                | Self::Connection(_)
+                | Self::Status { .. }
+                | Self::Redirect(_)
+                | Self::TooLarge(_)
+                | Self::DiscoveryInvalid
+        )
+    }
+
     /// An answer with this status.
     #[cfg(test)]
     pub(super) fn status(status: u16, retry_after: Option<Duration>) -> Self {

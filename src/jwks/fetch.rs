@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use http_cache_semantics::{CacheOptions, CachePolicy};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
+use tracing::warn;
 use url::Url;
 
 use super::error::{FetchError, SourceError};
@@ -50,11 +51,20 @@ pub(super) struct HttpSource {
 pub(super) struct Discovered {
     /// What its document may name as the issuer.
     iss: Vec<String>,
-    address: Mutex<Option<(Url, Instant)>>,
+    address: Mutex<Option<Address>>,
     /// The `end_session_endpoint` of its document.
     end_session: Arc<ArcSwapOption<Url>>,
     /// How long it is used before it is looked up again.
     good_for: Duration,
+}
+
+/// Where the keys were found.
+#[derive(Clone, Debug)]
+struct Address {
+    url: Url,
+    since: Instant,
+    /// They may have moved. Until discovery has said where to, they are still looked for here.
+    is_doubted: bool,
 }
 
 impl HttpSource {
@@ -95,7 +105,7 @@ impl HttpSource {
             Basis::Earlier(validators) => validators,
             Basis::Nothing => {
                 if let Some(discovered) = &self.discovered {
-                    discovered.forget();
+                    discovered.doubt();
                 }
                 &nothing
             }
@@ -103,24 +113,49 @@ impl HttpSource {
         let Some(discovered) = &self.discovered else {
             return self.get(&self.url, self.policy, validators).await;
         };
-        let url = match discovered.fresh() {
-            Some(url) => url,
+        let known = discovered.address().clone();
+        let is_fresh =
+            |known: &Address| !known.is_doubted && known.since.elapsed() < discovered.good_for;
+        let answer = match known {
+            Some(known) if is_fresh(&known) => self.get_keys(&known.url, validators).await,
+            Some(known) => {
+                // The other half is for the keys.
+                let asked = timeout(self.timeout / 2, self.rediscover(discovered)).await;
+                let asked = asked.unwrap_or(Err(FetchError::Timeout(self.timeout / 2)));
+                match asked {
+                    Ok(url) => self.get_keys(&url, validators).await,
+                    // Of its outage the keys know nothing.
+                    Err(error) if error.is_outage() => {
+                        warn!(%error, url = %self.url, "discovery failed, so keys come from where it led before");
+                        let answer = self.get_keys(&known.url, validators).await;
+                        answer.map_err(|_| error)
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             None => {
-                let url = self.discover(&discovered.iss).await?;
-                discovered.remember(&url);
-                url
+                let url = self.rediscover(discovered).await?;
+                self.get_keys(&url, validators).await
             }
         };
-        let policy = self.policy.at(&self.url, &url, self.allow_private_jwks_uri);
-        let answer = match policy {
-            Ok(policy) => self.get(&url, policy, validators).await,
-            Err(error) => Err(error),
-        };
         if answer.is_err() {
-            // The keys may have moved.
-            discovered.forget();
+            discovered.doubt();
         }
         answer
+    }
+
+    async fn rediscover(&self, discovered: &Discovered) -> Result<Url, FetchError> {
+        let url = self.discover(&discovered.iss).await?;
+        discovered.remember(&url);
+        Ok(url)
+    }
+
+    /// The keys at an address that discovery has led to.
+    async fn get_keys(&self, url: &Url, validators: &Validators) -> Result<Answer, FetchError> {
+        let policy = self
+            .policy
+            .at(&self.url, url, self.allow_private_jwks_uri)?;
+        self.get(url, policy, validators).await
     }
 
     async fn discover(&self, iss: &[String]) -> Result<Url, FetchError> {
@@ -218,22 +253,22 @@ impl Discovered {
         }
     }
 
-    fn fresh(&self) -> Option<Url> {
-        self.known()
-            .as_ref()
-            .filter(|(_, at)| at.elapsed() < self.good_for)
-            .map(|(url, _)| url.clone())
-    }
-
     fn remember(&self, url: &Url) {
-        *self.known() = Some((url.clone(), Instant::now()));
+        *self.address() = Some(Address {
+            url: url.clone(),
+            since: Instant::now(),
+            is_doubted: false,
+        });
     }
 
-    fn forget(&self) {
-        *self.known() = None;
+    /// Has the address looked up again before the next fetch.
+    fn doubt(&self) {
+        if let Some(address) = self.address().as_mut() {
+            address.is_doubted = true;
+        }
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<(Url, Instant)>> {
+    fn address(&self) -> MutexGuard<'_, Option<Address>> {
         self.address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -70,6 +70,7 @@ impl Mode {
 struct Document {
     iss: String,
     jwks_uri: String,
+    mode: Mode,
 }
 
 pub(crate) struct Server {
@@ -85,7 +86,13 @@ impl Server {
         *self.document.lock().unwrap() = Document {
             iss: iss.to_owned(),
             jwks_uri: jwks_uri.to_owned(),
+            mode: Mode::Good,
         };
+    }
+
+    /// Has its discovery fail so.
+    pub(crate) fn break_discovery(&self, mode: Mode) {
+        self.document.lock().unwrap().mode = mode;
     }
 
     /// Publishes `keys`, a key set's text; its discovery document is of the issuer `iss`.
@@ -98,6 +105,7 @@ impl Server {
             document: Arc::new(Mutex::new(Document {
                 iss: iss.to_owned(),
                 jwks_uri: format!("http://{address}/keys"),
+                mode: Mode::Good,
             })),
             requests: Arc::default(),
         };
@@ -145,8 +153,13 @@ async fn serve(
     let head = String::from_utf8(head).unwrap();
     let path = head.split(' ').nth(1).unwrap().to_owned();
     requests.lock().unwrap().push(head.clone());
-    if path.starts_with("/.well-known/") {
-        let Document { iss, jwks_uri } = document.lock().unwrap().clone();
+    let is_document = path.starts_with("/.well-known/");
+    let Document {
+        iss,
+        jwks_uri,
+        mode: of_document,
+    } = document.lock().unwrap().clone();
+    if is_document && matches!(of_document, Mode::Good) {
         let issuer = match path.ends_with("other") {
             true => "other",
             false => &iss,
@@ -157,7 +170,10 @@ async fn serve(
             .await;
         return;
     }
-    let mode = mode.lock().unwrap().clone();
+    let mode = match is_document {
+        true => of_document,
+        false => mode.lock().unwrap().clone(),
+    };
     let answer = match mode {
         Mode::Good => ok("Cache-Control: max-age=300\r\n", keys.as_bytes()),
         Mode::Close => return,

@@ -26,6 +26,51 @@ async fn a_doubt_asks_discovery_again_and_the_schedule_does_not() {
     }
 }
 
+/// Discovery is another service, and keys are where they were until it has said otherwise.
+#[tokio::test]
+async fn an_outage_of_discovery_is_none_of_the_keys() {
+    install_crypto();
+    for mode in [
+        Mode::Status500,
+        Mode::Close,
+        Mode::Hang,
+        Mode::HangInBody,
+        Mode::Html,
+        Mode::Truncated,
+    ] {
+        let server = Server::publishing(Mode::Good).await;
+        let elsewhere = Server::publishing(Mode::Good).await;
+        let mut settings = settings(json!({ "jwks": { "timeout": "400ms" } }));
+        let url = server.url("/.well-known/openid-configuration");
+        settings.source = issuer::KeySource::Discovery(url.parse().unwrap());
+        let source = source_of(&settings);
+        source.fetch(Basis::Nothing).await.unwrap();
+        server.break_discovery(mode.clone());
+        let none = Validators::default();
+        // Somebody has a token of an unknown key.
+        for basis in [Basis::Nothing, Basis::Earlier(&none), Basis::Nothing] {
+            let before = server.requests().len();
+            source.fetch(basis).await.unwrap();
+            let asked = server.requests().split_off(before);
+            assert_eq!(asked.len(), 2, "{asked:?}");
+            assert!(asked[0].contains("/.well-known/") && asked[1].contains("/keys"));
+        }
+        // Who starts meanwhile knows of no keys.
+        assert!(source_of(&settings).fetch(Basis::Nothing).await.is_err());
+        // What it says at last counts, whatever that is.
+        server.announce(fixture::ISS, &elsewhere.url("/keys"));
+        source.fetch(Basis::Earlier(&none)).await.unwrap();
+        assert_eq!(elsewhere.requests().len(), 1);
+        server.announce("https://other.test", &elsewhere.url("/keys"));
+        let refused = source.fetch(Basis::Nothing).await.unwrap_err();
+        assert!(
+            matches!(refused, FetchError::DiscoveryIssuer(_)),
+            "{refused}"
+        );
+        assert_eq!(elsewhere.requests().len(), 1);
+    }
+}
+
 /// A document elsewhere may not send the gateway around in its own network.
 #[tokio::test]
 async fn discovery_leads_to_another_host_in_a_private_network_only_where_that_is_allowed() {
