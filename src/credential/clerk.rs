@@ -19,3 +19,10 @@ pub(super) fn names_issuer(token: &[u8], iss: &[String]) -> bool {
         .texts("iss")
         .any(|named| iss.iter().any(|iss| *iss == named))
 }
+
+/// Whether a text claims to be a token with another `iss` than these: the plain cookie of another application, in
+/// which nobody is signed in here.
+pub(super) fn names_another(token: &[u8], iss: &[String]) -> bool {
+    let payload = UnverifiedPart::payload(token);
+    payload.texts("iss").next().is_some() && !names_issuer(token, iss)
+}

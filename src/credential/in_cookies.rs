@@ -89,8 +89,7 @@ fn find_cookie<'a>(
 pub(super) fn of_clerk<'a>(headers: &'a HeaderMap, name: &str, iss: &[String]) -> Vec<&'a [u8]> {
     let own: Vec<_> = suffixed(headers, &clerk::prefix(name), iss).collect();
     if own.is_empty() {
-        let plain = cookie::values(headers, name.as_bytes());
-        return plain.map(form::bare).collect();
+        return plain_of_clerk(headers, name, iss).collect();
     }
     own
 }
@@ -102,15 +101,24 @@ pub(super) fn every_one_of_clerk<'a>(
     name: &str,
     iss: &[String],
 ) -> Vec<&'a [u8]> {
-    let plain: Vec<_> = cookie::values(headers, name.as_bytes())
-        .map(form::bare)
-        .collect();
+    let plain: Vec<_> = plain_of_clerk(headers, name, iss).collect();
     let named = plain.iter().copied();
     let named = named.filter(|value| clerk::names_issuer(value, iss));
     let all: Vec<_> = suffixed(headers, &clerk::prefix(name), iss)
         .chain(named)
         .collect();
     if all.is_empty() { plain } else { all }
+}
+
+/// The plain cookie's values, but for those of other applications on the domain.
+fn plain_of_clerk<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+    iss: &[String],
+) -> impl Iterator<Item = &'a [u8]> {
+    cookie::values(headers, name.as_bytes())
+        .map(form::bare)
+        .filter(|value| !clerk::names_another(value, iss))
 }
 
 fn suffixed<'a>(
@@ -135,7 +143,15 @@ fn find_clerk<'a>(
     let prefix = clerk::prefix(name);
     let mut own = suffixed(headers, &prefix, iss);
     let value = match own.next() {
-        None => single_cookie(headers, name.as_bytes(), form::bare)?,
+        None => single_cookie(headers, name.as_bytes(), |value| {
+            let value = form::bare(value);
+            // As if it were not there.
+            if clerk::names_another(value, iss) {
+                b""
+            } else {
+                value
+            }
+        })?,
         Some(value) if own.all(|other| other == value) => Some(value),
         Some(_) => return Err(CredentialError::TwinCookies),
     };

@@ -7,12 +7,13 @@ use cookie::Cookie;
 use cookie::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
+use super::clerk;
 use super::cookie as request_cookie;
 use super::form;
 use super::token_sources::TokenSources;
 use super::twins::OwnCookie;
 use crate::claims::unverified::UnverifiedPart;
-use crate::issuer::CookiePrefix;
+use crate::issuer::{CookieFormat, CookiePrefix};
 
 impl TokenSources {
     /// The `Set-Cookie` fields that delete those of the issuers' cookies which a request has, in both
@@ -21,9 +22,14 @@ impl TokenSources {
         let mut fields = Vec::new();
         for place in &self.cookies {
             let Some(scope) = &place.scope else { continue };
+            // Every application on a domain has its own of these, and none of them is the gateway's to delete.
+            let is_of_issuer = |value: &[u8]| {
+                place.name.format != CookieFormat::Clerk
+                    || !clerk::names_another(form::bare(value), &place.iss)
+            };
             let mut names: Vec<&str> = request_cookie::named(headers)
+                .filter(|(name, value)| place.name.is(name) && is_of_issuer(value))
                 .filter_map(|(name, _)| std::str::from_utf8(name).ok())
-                .filter(|name| place.name.is(name.as_bytes()))
                 .collect();
             names.sort_unstable();
             names.dedup();

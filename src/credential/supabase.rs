@@ -3,12 +3,14 @@
 //! access token.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// The access token of a session cookie. `value_of` gives the value of the one cookie with a
 /// name. `None`: there is no such cookie.
@@ -98,21 +100,43 @@ pub struct SupabaseCookieError;
 
 fn decode(value: &str) -> Result<String, SupabaseCookieError> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Session {
-        Object { access_token: String },
-        Array(Vec<Option<String>>),
+    struct Session {
+        access_token: String,
     }
     let json = match value.strip_prefix(PREFIX) {
         Some(encoded) => BASE64.decode(encoded).map_err(|_| SupabaseCookieError)?,
         None => value.as_bytes().to_vec(),
     };
-    match serde_json::from_slice(&json).map_err(|_| SupabaseCookieError)? {
-        Session::Object { access_token } => Ok(access_token),
-        Session::Array(tokens) => {
-            let first = tokens.into_iter().next().flatten();
-            first.ok_or(SupabaseCookieError)
-        }
+    // The rest is about the user, and says what nobody here reads: factors, half an emoji of a name.
+    let token = match json.trim_ascii_start().starts_with(b"[") {
+        true => serde_json::from_slice(&json).map(|First(token)| token),
+        false => serde_json::from_slice(&json).map(|session: Session| Some(session.access_token)),
+    };
+    token.ok().flatten().ok_or(SupabaseCookieError)
+}
+
+/// The first text of an array, whatever follows it.
+struct First(Option<String>);
+
+impl<'de> Deserialize<'de> for First {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_seq(FirstText)
+    }
+}
+
+struct FirstText;
+
+impl<'de> Visitor<'de> for FirstText {
+    type Value = First;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array that begins with a token")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<First, A::Error> {
+        let first = array.next_element::<Option<String>>()?.flatten();
+        while array.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(First(first))
     }
 }
 
@@ -300,6 +324,38 @@ mod tests {
             "sb-abc",
         ] {
             assert!(!is_part(NAME, other), "{other}");
+        }
+    }
+
+    /// Whatever their metadata is, users get in: what is wrong with it is between them and their provider.
+    #[test]
+    fn what_is_beside_the_token_is_not_read() {
+        let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+        for beside in [
+            "null",
+            "[]",
+            r#"[{"id":"f","factor_type":"totp"}]"#,
+            r#""Ada \ud83d""#,
+            "1e400",
+            &deep,
+        ] {
+            for json in [
+                format!(r#"["token", "refresh", null, null, {beside}]"#),
+                format!(r#" {{"user":{{"name":{beside}}},"access_token":"token"}}"#),
+            ] {
+                assert_eq!(decode(&json).as_deref(), Ok("token"), "{json:.80}");
+            }
+        }
+        for json in [
+            "[]",
+            "[null]",
+            r#"[["token"]]"#,
+            r#"["token""#,
+            r#"{"user":1}"#,
+            r#"{"access_token":null}"#,
+            r#""token""#,
+        ] {
+            assert_eq!(decode(json), Err(SupabaseCookieError), "{json}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Message, TestGateway};
+use crate::support::{Key, Message, TestGateway};
 
 const ROUTES: [&str; 3] = ["/", "/optional", "/open"];
 
@@ -313,4 +313,54 @@ async fn forwarded(site: &TestGateway, path: &str, fields: &[(&str, &str)]) -> M
     assert_eq!(answer.status(), 200, "{path} {}", answer.text());
     assert_eq!(site.upstream.count(), before + 1);
     site.upstream.last()
+}
+
+/// Whoever is signed in at another application on the domain is nobody here, and stays signed in there.
+#[tokio::test]
+async fn the_cookies_of_clerks_other_applications_are_nobodys() {
+    let site = TestGateway::with(|config| {
+        let acme = &mut config["issuers"][0];
+        acme["cookie_name"] = json!("__session");
+        acme["cookie_format"] = json!("clerk");
+        acme["cookie_path"] = json!("/");
+        config["logout"] = json!({ "clear_issuer_cookie": true });
+        config["login_url"] = json!("https://id.test/login");
+    })
+    .await;
+    let own = site.acme.token().sign();
+    let foreign = site.acme.token().claim("iss", "https://elsewhere.test");
+    let foreign = foreign.foreign().sign();
+    let page = [
+        ("Accept", "text/html"),
+        ("Sec-Fetch-Mode", "navigate"),
+        ("Sec-Fetch-Dest", "document"),
+    ];
+    let of_other = format!("__session={foreign}; __session_aaaa={foreign}");
+    let of_both = format!("{of_other}; __session_bbbb={own}");
+    let broken = site.acme.token().forged_by(&Key::p256("acme-1")).sign();
+    let broken = format!("__session={broken}");
+    for (cookie, path, status) in [
+        (&*of_other, "/optional", 200),
+        (&*of_other, "/", 302),
+        (&*of_both, "/", 200),
+        // A token of ours that is none is no other application's.
+        (&*broken, "/optional", 401),
+    ] {
+        let fields = [&page[..], &[("Cookie", cookie)]].concat();
+        let answer = site.gateway.get(path, &fields).await;
+        assert_eq!(answer.status(), status, "{path}: {}", answer.text());
+    }
+    let page = format!("http://{}", site.gateway.public);
+    let fields = [("Cookie", &*of_both), ("Origin", &*page)];
+    let logout = site.gateway.request("POST", "/_vestibule/logout", &fields);
+    let gone = logout.await.all("set-cookie");
+    let deletes = |name: &str| {
+        gone.iter()
+            .any(|field| field.starts_with(&format!("{name}=;")))
+    };
+    assert!(deletes("__session_bbbb"), "{gone:?}");
+    assert!(
+        !deletes("__session_aaaa") && !deletes("__session"),
+        "{gone:?}"
+    );
 }

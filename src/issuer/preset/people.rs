@@ -56,9 +56,7 @@ pub(super) fn supabase(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     };
     raw.aud
         .get_or_insert(OneOrMany::One("authenticated".to_owned()));
-    if raw.cookie_name.is_none() {
-        raw.cookie_format.get_or_insert(CookieFormat::SupabaseSsr);
-    }
+    raw.cookie_format.get_or_insert(CookieFormat::SupabaseSsr);
     cookie(raw, &format!("sb-{project}-auth-token"))?;
     raw.sid_claim.get_or_insert("session_id".to_owned());
     algorithms(raw, &[Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA]);
@@ -69,9 +67,7 @@ pub(super) fn clerk(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let domain = host(raw.domain.take(), "domain")?;
     iss(raw, format!("https://{domain}"));
     keys(raw, format!("https://{domain}/.well-known/jwks.json"));
-    if raw.cookie_name.is_none() {
-        raw.cookie_format.get_or_insert(CookieFormat::Clerk);
-    }
+    raw.cookie_format.get_or_insert(CookieFormat::Clerk);
     cookie(raw, "__session")?;
     algorithms(raw, &[Algorithm::RS256]);
     Ok(())

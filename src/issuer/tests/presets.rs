@@ -105,8 +105,21 @@ fn the_file_wins_over_a_preset() {
     assert_eq!(url(&issuer), "https://auth.example/k");
     assert_eq!(issuer.aud, ["other"]);
     assert_eq!(issuer.cookie_name.as_deref(), Some("mine"));
-    assert_eq!(issuer.cookie_format, CookieFormat::Token);
+    assert_eq!(issuer.cookie_format, CookieFormat::SupabaseSsr);
     assert_eq!(issuer.algorithms, [Algorithm::ES256]);
+    // Another name is no other format.
+    for (format, expected) in [
+        (None, CookieFormat::Clerk),
+        (Some("token"), CookieFormat::Token),
+    ] {
+        let mut raw = json!({
+            "preset": "clerk", "domain": "clerk.acme.test", "cookie_name": "mine",
+        });
+        if let Some(format) = format {
+            raw["cookie_format"] = json!(format);
+        }
+        assert_eq!(preset(raw).cookie_format, expected);
+    }
 }
 
 #[test]
