@@ -71,7 +71,8 @@ pub struct LiveConfig {
     /// The file as it was when it was last read.
     looked: ArcSwapOption<Look>,
     /// The `iss` of the issuers that were in force here at the latest look.
-    issuers_before: Mutex<BTreeSet<String>>,
+    /// `None` until the first look.
+    issuers_before: Mutex<Option<BTreeSet<String>>>,
     /// Sessions of issuers that are not in force are still to be ended.
     ends_are_left: AtomicBool,
     /// Issuers that an operator turned off, where that is not written down yet.

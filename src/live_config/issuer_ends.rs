@@ -3,7 +3,8 @@
 //! Each gateway refuses the sessions of an issuer that it does not have in force. So that they stay
 //! over, and end at all gateways, the end is written down as well, by whichever gateway notices
 //! first. The store remembers which issuers were in force, so that one that is taken out while no
-//! gateway runs is noticed at the next start. An issuer that an operator created and that this version
+//! gateway runs is noticed at the next start. A gateway that runs goes by what it had in force itself,
+//! because others may have a newer configuration. An issuer that an operator created and that this version
 //! cannot use is neither: it stays among those that were in force ([`super::set_aside`]).
 
 use std::collections::BTreeSet;
@@ -54,8 +55,10 @@ impl LiveConfig {
             .map_err(|_| StoreError::Corrupt("settings"))?
             .unwrap_or_default();
         let view = self.view.load_full();
-        let known = before.union(&before_here).cloned().collect();
-        let Change { remembered, gone } = Change::of(known, in_force, &view.spared);
+        // What others have in force, and this gateway never had, is not over because its configuration came here
+        // later. At the start alone nobody else may have noticed.
+        let known = before_here.as_ref().unwrap_or(&before).clone();
+        let Change { kept, gone } = Change::of(known, &in_force, &view.spared);
         if !view.config.sessions_outlive_issuer {
             for iss in &gone {
                 info!(iss, "the issuer is no longer in force; its sessions end");
@@ -65,12 +68,14 @@ impl LiveConfig {
                     .await?;
             }
         }
+        let here: BTreeSet<String> = in_force.into_iter().chain(kept).collect();
+        let remembered: BTreeSet<String> = before.difference(&gone).chain(&here).cloned().collect();
         if before != remembered {
             let text = serde_json::to_string(&remembered);
             let text = text.map_err(|_| StoreError::Corrupt("settings"))?;
             store.put_setting(IN_FORCE, &text).await?;
         }
-        *before_here = remembered;
+        *before_here = Some(here);
         Ok(())
     }
 }
@@ -78,18 +83,17 @@ impl LiveConfig {
 /// What a look at the issuers comes to.
 #[derive(Debug, PartialEq, Eq)]
 struct Change {
-    /// Which are in force, or were and are set aside.
-    remembered: BTreeSet<String>,
+    /// Which are not in force, and are set aside.
+    kept: BTreeSet<String>,
     /// Which are over.
     gone: BTreeSet<String>,
 }
 
 impl Change {
-    fn of(known: BTreeSet<String>, in_force: BTreeSet<String>, spared: &Spared) -> Self {
+    fn of(known: BTreeSet<String>, in_force: &BTreeSet<String>, spared: &Spared) -> Self {
         let missing = known.into_iter().filter(|iss| !in_force.contains(iss));
-        let (kept, gone) = missing.partition::<BTreeSet<_>, _>(|iss| spared.has(iss));
-        let remembered = in_force.into_iter().chain(kept).collect();
-        Self { remembered, gone }
+        let (kept, gone) = missing.partition(|iss| spared.has(iss));
+        Self { kept, gone }
     }
 }
 
@@ -124,32 +128,28 @@ mod tests {
             why: Vec::new(),
             iss: vec!["b".to_owned()],
         };
-        for (refused, remembered, gone) in [
+        for (refused, kept, gone) in [
             // Removed, turned off, or in the way of the file.
-            (vec![], set(&["a", "d"]), set(&["b", "c"])),
+            (vec![], set(&[]), set(&["b", "c"])),
             (
                 vec![Refused::SetAside(taken()), Refused::NameTaken],
-                set(&["a", "d"]),
+                set(&[]),
                 set(&["b", "c"]),
             ),
             // An `iss` that was not in force does not come into force by that.
             (
                 vec![unusable(Some("b")), unusable(Some("e"))],
-                set(&["a", "b", "d"]),
+                set(&["b"]),
                 set(&["c"]),
             ),
-            (
-                vec![Refused::Crowded(taken())],
-                set(&["a", "b", "d"]),
-                set(&["c"]),
-            ),
+            (vec![Refused::Crowded(taken())], set(&["b"]), set(&["c"])),
             // It may be any of them.
-            (vec![unusable(None)], set(&["a", "b", "c", "d"]), set(&[])),
-            (vec![Refused::Damaged], set(&["a", "b", "c", "d"]), set(&[])),
+            (vec![unusable(None)], set(&["b", "c"]), set(&[])),
+            (vec![Refused::Damaged], set(&["b", "c"]), set(&[])),
         ] {
             let spared = spared(&refused);
-            let change = Change::of(set(&["a", "b", "c"]), set(&["a", "d"]), &spared);
-            assert_eq!(change, Change { remembered, gone }, "{refused:?}");
+            let change = Change::of(set(&["a", "b", "c"]), &set(&["a", "d"]), &spared);
+            assert_eq!(change, Change { kept, gone }, "{refused:?}");
         }
     }
 }

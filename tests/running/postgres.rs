@@ -248,6 +248,52 @@ async fn an_issuer_made_at_one_is_known_at_the_other_and_gone_there_when_it_goes
     .await;
 }
 
+/// A configuration reaches one gateway before another.
+#[tokio::test]
+async fn an_issuer_that_one_gateway_never_had_is_not_over() {
+    let pair = Pair::start().await;
+    let initech = TestIssuer::start("https://initech.test", Key::p256("initech-1")).await;
+    let token = initech.token().sign();
+    let entry = json!({"name": "initech", "iss": initech.iss, "jwks_url": initech.jwks_url()});
+    pair.one
+        .configure(|config| config["issuers"].as_array_mut().unwrap().push(entry));
+    let reload = "/admin/api/config/reload";
+    let reloaded = pair.one.admin_send("POST", reload, &[], &Value::Null).await;
+    assert_eq!(reloaded.status(), 200, "{}", reloaded.text());
+    eventually("the one never takes it up", async || {
+        present(&pair.one, &token).await == 200
+    })
+    .await;
+    let own = pair.upstream.last().bearer().unwrap();
+    remember_session_token(&own);
+    // The other looks at its issuers, for what an operator changes.
+    let other = TestIssuer::start("https://umbrella.test", Key::p256("umbrella-1")).await;
+    let entry = json!({"name": "umbrella", "iss": other.iss, "jwks_url": other.jwks_url()});
+    let path = "/admin/api/issuers";
+    let made = pair.one.admin_send("POST", path, &[], &entry).await;
+    assert_eq!(made.status(), 201, "{}", made.text());
+    eventually("the other never hears of it", async || {
+        let known = pair.two.admin("/admin/api/issuers/umbrella").await;
+        known.status() == 200
+    })
+    .await;
+    assert!(!pair.two.log().contains("the issuer is no longer in force"));
+    for token in [&own, &token] {
+        assert_eq!(present(&pair.one, token).await, 200);
+    }
+    // Where it was in force and is taken out, it is over.
+    pair.one.configure(|config| {
+        config["issuers"].as_array_mut().unwrap().pop();
+    });
+    let reload = "/admin/api/config/reload";
+    let reloaded = pair.one.admin_send("POST", reload, &[], &Value::Null).await;
+    assert_eq!(reloaded.status(), 200, "{}", reloaded.text());
+    eventually("its sessions continue", async || {
+        present(&pair.one, &own).await == 401
+    })
+    .await;
+}
+
 // With a shared store there is no file to hand over, so that nobody is refused, strangers included.
 #[tokio::test]
 async fn an_upgrade_refuses_nobody_who_is_new() {
