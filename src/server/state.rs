@@ -171,7 +171,12 @@ impl State {
             jwks: JwksService::new(Arc::new(events), Some(Arc::new(last_good))),
             metrics: Arc::clone(&metrics),
         };
+        let key_encryption =
+            KeyEncryption::new(&config.session.key_encryption_keys, environment_id);
+        let key_encryption = key_encryption.map_err(KeysError::from)?;
+        // A backup alone makes nobody an operator.
         let dashboard_key = secret(&*store, "dashboard_key").await?;
+        let dashboard_key = key_encryption.bound("dashboard_key", &dashboard_key);
         let descriptors = config.descriptors();
         let admission = Admission::new(&config.limits, &descriptors, &metrics);
         Ok(Self {

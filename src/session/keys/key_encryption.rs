@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -35,6 +36,8 @@ pub struct Sealed {
 struct KeyEncryptionKey {
     name: String,
     key: LessSafeKey,
+    /// Of the same bytes, for what is derived and not encrypted.
+    derivation: hmac::Key,
 }
 
 /// A key-encryption key or an encrypted key cannot be used. The error reveals nothing about either.
@@ -155,6 +158,22 @@ impl KeyEncryption {
         Ok(plain)
     }
 
+    /// What a secret of the store becomes together with the newest key-encryption key, so that who has read the
+    /// one cannot do without the other. It is another one after a change of the key. Without a key-encryption key
+    /// it is the secret itself.
+    pub fn bound(&self, name: &str, secret: &[u8; 32]) -> [u8; 32] {
+        let Some(newest) = self.keys.first() else {
+            return *secret;
+        };
+        let tag = hmac::sign(
+            &newest.derivation,
+            &[&*self.bound_to(name), secret].concat(),
+        );
+        let mut bound = [0; 32];
+        bound.copy_from_slice(tag.as_ref());
+        bound
+    }
+
     fn bound_to(&self, name: &str) -> Vec<u8> {
         [self.environment.as_bytes(), name.as_bytes()].concat()
     }
@@ -176,6 +195,7 @@ impl KeyEncryptionKey {
         Ok(Self {
             name: name.ok_or(KeyEncryptionError::BadKey)?,
             key: LessSafeKey::new(key),
+            derivation: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
         })
     }
 }
@@ -289,5 +309,25 @@ pub(crate) mod tests {
         std::fs::write(&path, STANDARD.encode([1; 16])).unwrap();
         let short = serde_json::from_value(format!("file:{}", path.display()).into()).unwrap();
         assert!(KeyEncryption::new(&[short], Uuid::nil()).is_err());
+    }
+
+    #[test]
+    fn a_bound_secret_needs_the_key() {
+        let environment = Uuid::from_u128(1);
+        let bound = |keys: &[Secret], environment, name: &str| {
+            let keys = KeyEncryption::new(keys, environment).unwrap();
+            keys.bound(name, &[7; 32])
+        };
+        assert_eq!(bound(&[], environment, "a"), [7; 32]);
+        let one = bound(&[secret(1)], environment, "a");
+        assert_ne!(one, [7; 32]);
+        assert_eq!(bound(&[secret(1), secret(2)], environment, "a"), one);
+        for other in [
+            bound(&[secret(2), secret(1)], environment, "a"),
+            bound(&[secret(1)], environment, "b"),
+            bound(&[secret(1)], Uuid::from_u128(2), "a"),
+        ] {
+            assert_ne!(other, one);
+        }
     }
 }
