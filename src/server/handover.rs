@@ -141,6 +141,9 @@ fn converse(stream: UnixStream, sockets: &Sockets, store: &impl Release) -> io::
     send(lines.get_ref(), &sockets.named())?;
     expect(&mut lines, READY)?;
     store.release();
+    // From now on it may do what takes long, such as bring a database up to date, and meanwhile nobody else
+    // serves. That it has died is heard at once.
+    lines.get_ref().set_read_timeout(None)?;
     let served = lines
         .get_mut()
         .write_all(GO)
