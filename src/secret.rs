@@ -41,21 +41,23 @@ impl Secret {
         if let Some(secret) = remembered {
             return Ok(secret);
         }
-        let value = if let Some(name) = reference.strip_prefix("env:") {
+        let text = if let Some(name) = reference.strip_prefix("env:") {
             std::env::var(name).map_err(|_| SecretError::Env(name.to_owned()))?
         } else if let Some(path) = reference.strip_prefix("file:") {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| SecretError::File(path.to_owned(), error.to_string()))?;
-            // Some editors put a byte order mark before what they save.
-            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-            text.trim_end_matches(['\r', '\n']).to_owned()
+            std::fs::read_to_string(path)
+                .map_err(|error| SecretError::File(path.to_owned(), error.to_string()))?
         } else {
             return Err(SecretError::Inline);
         };
+        let text = Zeroizing::new(text);
+        // Some editors put a byte order mark before what they save. A line end comes from them as well, and gets
+        // into variables with what is read from their files.
+        let value = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let value = value.trim_end_matches(['\r', '\n']);
         if value.is_empty() {
             Err(SecretError::Empty)
         } else {
-            Ok(Self(Zeroizing::new(value)))
+            Ok(Self(Zeroizing::new(value.to_owned())))
         }
     }
 }

@@ -9,6 +9,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
 use super::Destination;
 
 /// A file or a standard stream. The latter are written to past the locks of the standard library,
@@ -107,13 +109,21 @@ fn lost(missing: &[u8], cause: io::Error) -> Lost {
     }
 }
 
+/// Opens a file at its end. A named pipe that nobody reads is an error, for which nobody has to wait.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .create(true)
         .append(true)
         .mode(0o640)
-        .open(path)
+        .custom_flags(NOT_BLOCKING)
+        .open(path)?;
+    // The thread that writes may wait for whoever reads.
+    let flags = fcntl_getfl(&file)?;
+    fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+    Ok(file)
 }
+
+const NOT_BLOCKING: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// Whether a file ends with half a line. Of one that cannot be read, and of a pipe, nobody knows.
 fn ends_within_line(path: &Path) -> bool {
@@ -173,6 +183,26 @@ mod tests {
         output.append(b"next\n").unwrap();
         output.append(b"last\n").unwrap();
         assert_eq!(read(), "\nnext\nlast\n");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_waited_for_by_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let refused = Output::open(Destination::File(path.clone())).err().unwrap();
+        assert!(refused.to_string().contains("No such device"), "{refused}");
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap();
+        let reading = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(&path);
+        let _reader = reading.unwrap();
+        let output = Output::open(Destination::File(path)).unwrap();
+        // Whoever writes may wait.
+        let flags = fcntl_getfl(&output.file).unwrap();
+        assert!(!flags.contains(OFlags::NONBLOCK));
     }
 
     #[test]
