@@ -35,6 +35,7 @@ def site(tmp_path_factory):
     site = Site(
         folder,
         environment_id=ENVIRONMENT,
+        listener={"forward_auth": True},
         trusted_proxies=["127.0.0.1/32"],
         clients=[{"id": "billing", "secret": f"file:{secret}"}],
         step_up={"scopes": ["wallet:export"]},

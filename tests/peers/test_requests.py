@@ -32,7 +32,7 @@ class Issuer(BaseHTTPRequestHandler):
 
 
 class Site:
-    def __init__(self, folder, certificate=None, **settings):
+    def __init__(self, folder, certificate=None, listener=None, **settings):
         self.issuer = ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
         threading.Thread(target=self.issuer.serve_forever, daemon=True).start()
         self.iss = f"http://127.0.0.1:{self.issuer.server_port}"
@@ -42,10 +42,12 @@ class Site:
         server = f"127.0.0.1:{int(self.upstream.stdout.readline())}"
         address, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
         self.url = f"{'https' if certificate else 'http'}://{address}"
-        tls = certificate and {"certificates": [certificate]}
+        listener = {"address": address, **(listener or {})}
+        if certificate:
+            listener["tls"] = {"certificates": [certificate]}
         config = {
             "public_url": self.url,
-            "listeners": [{"address": address, **({"tls": tls} if tls else {})}],
+            "listeners": [listener],
             "admin": {"address": admin},
             "store": {"path": str(folder / "vestibule.redb")},
             "issuers": [
